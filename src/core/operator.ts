@@ -1,0 +1,34 @@
+import { Observable, type OperatorFunction } from 'rxjs'
+import type { Envelope } from './envelope.js'
+
+/** A step: records in, records out. */
+export type Operator<In, Out> = OperatorFunction<Envelope<In>, Envelope<Out>>
+
+/**
+ * The one safe way to write an operator: a throw fails that record and not the stream; completion, errors and unsubscribe pass through.
+ *
+ * A bare `new Observable` would turn a throw in its `next` into an uncaught exception, and lose the record.
+ *
+ * @param stage - What quarantine shows as the failing step.
+ * @param start - Runs once a run, so state lives in it. It returns what is done with each record: give it to `out.next`, `skip` or `fail` it.
+ */
+export function recordOperator<In, Out>(
+  stage: string,
+  start: (out: { next(record: Envelope<Out>): void }) => (record: Envelope<In>) => void,
+): Operator<In, Out> {
+  return source =>
+    new Observable(subscriber => {
+      const take = start(subscriber)
+      return source.subscribe({
+        next(record) {
+          try {
+            take(record)
+          } catch (error) {
+            record.fail(error, stage)
+          }
+        },
+        error: error => subscriber.error(error),
+        complete: () => subscriber.complete(),
+      })
+    })
+}

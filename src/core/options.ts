@@ -1,0 +1,102 @@
+import { MillraceError } from './errors.js'
+
+/** What one option may be: the expectation in words, the check, and its default. Required where `default` is left out and `optional` is not set. */
+export interface OptionRule {
+  readonly expected: string
+  readonly accepts: (value: unknown) => boolean
+  readonly default?: unknown
+  readonly optional?: boolean
+}
+
+type Rules<T> = { readonly [K in keyof T]-?: OptionRule }
+
+/**
+ * Checks options at definition, puts the defaults in, and freezes the result.
+ *
+ * @param where - Who asks, as it stands in messages: `filesSource`, `pipeline signups`.
+ * @throws {MillraceError} `MILL_OPTION_INVALID` with name, expectation and value; `MILL_OPTION_UNKNOWN` with a suggestion.
+ */
+export function resolveOptions<T extends object>(where: string, given: unknown, rules: Rules<T>): Readonly<T> {
+  if (typeof given !== 'object' || given === null)
+    throw new MillraceError('MILL_OPTION_INVALID', { where, option: 'options', expected: 'an object', given: shown(given) })
+  const known = Object.keys(rules)
+  for (const option of Object.keys(given)) {
+    if (!Object.hasOwn(rules, option))
+      throw new MillraceError('MILL_OPTION_UNKNOWN', { where, option, suggestion: nearest(option, known), known })
+  }
+  const resolved: Record<string, unknown> = {}
+  for (const [option, rule] of Object.entries<OptionRule>(rules)) {
+    const value = (given as Record<string, unknown>)[option]
+    if (value === undefined) {
+      if ('default' in rule) resolved[option] = rule.default
+      else if (!rule.optional) throw new MillraceError('MILL_OPTION_INVALID', { where, option, expected: rule.expected, given: 'nothing' })
+    } else if (rule.accepts(value)) resolved[option] = value
+    else throw new MillraceError('MILL_OPTION_INVALID', { where, option, expected: rule.expected, given: shown(value) })
+  }
+  return Object.freeze(resolved) as T
+}
+
+type Fallback = { readonly default?: unknown; readonly optional?: boolean }
+const rule = (expected: string, accepts: (value: unknown) => boolean, fallback: Fallback = {}): OptionRule => ({
+  expected,
+  accepts,
+  ...fallback,
+})
+
+/** The rules that options are made of. Each takes `{ default }` or `{ optional: true }`; without, the option is required. */
+export const option = {
+  wholeNumber: (min: number, fallback?: Fallback) =>
+    rule(`a whole number from ${min} up`, value => Number.isSafeInteger(value) && (value as number) >= min, fallback),
+  number: (min: number, max: number, fallback?: Fallback) =>
+    rule(`a number from ${min} to ${max}`, value => typeof value === 'number' && value >= min && value <= max, fallback),
+  text: (fallback?: Fallback) => rule('a text that is not empty', value => typeof value === 'string' && value !== '', fallback),
+  boolean: (fallback?: Fallback) => rule('true or false', value => typeof value === 'boolean', fallback),
+  function: (fallback?: Fallback) => rule('a function', value => typeof value === 'function', fallback),
+  object: (expected: string, fallback?: Fallback) => rule(expected, value => typeof value === 'object' && value !== null, fallback),
+  oneOf: (values: readonly unknown[], fallback?: Fallback) =>
+    rule(`one of ${values.map(shown).join(', ')}`, value => values.includes(value), fallback),
+  matching: (expected: string, accepts: (value: unknown) => boolean, fallback?: Fallback) => rule(expected, accepts, fallback),
+}
+
+const MAX_SHOWN = 120
+
+/** A value for a message: short, on one line, with its type where that is not plain to see. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return clipped(JSON.stringify(value))
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'function') return `the function ${value.name || '(without a name)'}`
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid date' : value.toISOString()
+  if (value instanceof Uint8Array) return `${value.byteLength} bytes`
+  if (typeof value !== 'object' || value === null) return String(value)
+  try {
+    return clipped(JSON.stringify(value) ?? Object.prototype.toString.call(value))
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
+}
+
+const clipped = (text: string): string => (text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text)
+
+/** The known name that `given` was most likely meant to be: at most a third of its letters differ. */
+export function nearest(given: string, known: readonly string[]): string | undefined {
+  let best: string | undefined
+  let fewest = Math.floor(given.length / 3) + 1
+  for (const name of known) {
+    const edits = name.toLowerCase() === given.toLowerCase() ? 0 : distance(given, name)
+    if (edits < fewest) [best, fewest] = [name, edits]
+  }
+  return best
+}
+
+/** Levenshtein's distance. */
+function distance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      row.push(Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    }
+    previous = row
+  }
+  return previous[b.length]!
+}

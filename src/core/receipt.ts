@@ -1,0 +1,202 @@
+import type { RunFlow } from './flow.js'
+import type { RecordHeaders } from './headers.js'
+import type { Origin } from './position.js'
+import type { Incoming } from './source.js'
+
+/** What a receipt tells the run. The run counts, batches, quarantines and commits; a receipt only knows who is still open. */
+export interface Receiver {
+  readonly flow: RunFlow
+  /** The part left the steps without a row. */
+  skipped(part: Part, reason: string): void
+  failed(part: Part, error: unknown, stage: string): void
+  /** The parts in flight grew by this many (negative: shrank). */
+  grew(parts: number): void
+  /** A part becomes many over time. Throws where the sink cannot bear that. */
+  expands(part: Part): void
+}
+
+/**
+ * Where a part stands: `open` in the steps, `left` them (it arrived at the writer, was skipped or failed, or became other parts), `settled`.
+ */
+export type PartState = 'open' | 'left' | 'settled'
+
+/** The smallest thing that settles: a record, or one child of a split, or what several were joined to. */
+export class Part {
+  state: PartState = 'open'
+  private cachedOrigin: Origin | undefined
+
+  /**
+   * @param root - The record that it is, or came from; of a join that of its first member.
+   * @param path - `''`, `'3'`, `'3.0'`, `'join'`.
+   * @param others - Of a join: the records of the other members, without `root`.
+   * @param members - Of a join: its members, so that each can be quarantined for itself.
+   */
+  constructor(
+    root: Root | null,
+    readonly path: string,
+    readonly others: readonly Root[] | null,
+    readonly members: readonly Part[] | null,
+  ) {
+    this.root = root ?? (this as unknown as Root)
+  }
+
+  readonly root: Root
+
+  get origin(): Origin {
+    if (this.cachedOrigin === undefined) {
+      const { incoming, source, partition } = this.root
+      const first = incoming.origin
+      this.cachedOrigin = first
+        ? { source: first.source, partition: first.partition, position: first.position, part: this.path }
+        : { source, partition, position: incoming.position, part: this.path }
+    }
+    return this.cachedOrigin
+  }
+}
+
+/** One position of a source, with all its parts. */
+export class Root extends Part {
+  /** Parts still in the steps. */
+  open = 1
+  /** Parts that are not settled. */
+  unsettled = 1
+  /** Whether any part was expanded over time: its children are then written as they come. */
+  expanded = false
+  /** The records that must be settled by one write because a join tied them; null while it is alone. */
+  tie: Tie | null = null
+  headers: RecordHeaders | null = null
+
+  constructor(
+    readonly receiver: Receiver,
+    /** The runtime's own books of the partition. */
+    readonly tracker: object,
+    readonly source: string,
+    readonly partition: string,
+    readonly incoming: Incoming<unknown>,
+    readonly bytes: number,
+    readonly timestamp: number,
+  ) {
+    super(null, '', null, null)
+  }
+
+  /** Replays only: the one part that is wanted. */
+  get wanted(): string {
+    return this.incoming.origin?.part ?? ''
+  }
+}
+
+/** Records tied by joins: with a ledger they are written together. */
+export class Tie {
+  constructor(
+    readonly roots: Set<Root>,
+    /** How many of them still have parts in the steps. */
+    openRoots: number,
+  ) {
+    this.openRoots = openRoots
+  }
+  openRoots: number
+}
+
+/** Calls `fn` for each record that the part belongs to. */
+export function eachRoot(part: Part, fn: (root: Root) => void): void {
+  fn(part.root)
+  if (part.others !== null) for (const root of part.others) fn(root)
+}
+
+/** The part leaves the steps. False when it had left them before. */
+export function leave(part: Part): boolean {
+  if (part.state !== 'open') return false
+  part.state = 'left'
+  closeOne(part.root)
+  if (part.others !== null) for (const root of part.others) closeOne(root)
+  return true
+}
+
+function closeOne(root: Root): void {
+  if (--root.open === 0 && root.tie !== null) root.tie.openRoots--
+}
+
+/** Whether all parts of the record, and of those tied to it, have left the steps. */
+export function isWhole(root: Root): boolean {
+  return root.tie === null ? root.open === 0 : root.tie.openRoots === 0
+}
+
+/** The part is settled: calls `onSettled` for each record of which it was the last. False when it was settled before. */
+export function settle(part: Part, onSettled: (root: Root) => void): boolean {
+  if (part.state === 'settled') return false
+  part.state = 'settled'
+  if (--part.root.unsettled === 0) onSettled(part.root)
+  if (part.others !== null) for (const root of part.others) if (--root.unsettled === 0) onSettled(root)
+  return true
+}
+
+/**
+ * The part becomes children, which settle in its place. The same count gives the same paths, also after a restart.
+ * On a replay only the wanted child, or the one that leads to it, is made; the others have index null.
+ */
+export function divide(part: Part, count: number): (Part | null)[] {
+  const { wanted } = part.root
+  const children: (Part | null)[] = []
+  let made = 0
+  for (let i = 0; i < count; i++) {
+    const path = part.path === '' ? `${i}` : `${part.path}.${i}`
+    const isWanted = wanted === '' || wanted === path || wanted.startsWith(`${path}.`) || path.startsWith(`${wanted}.`)
+    children.push(isWanted ? new Part(part.root, path, part.others, part.members) : null)
+    if (isWanted) made++
+  }
+  if (made > 0) {
+    part.state = 'settled'
+    eachRoot(part, root => {
+      root.open += made - 1
+      root.unsettled += made - 1
+    })
+    if (made > 1) part.root.receiver.grew(made - 1)
+  }
+  return children
+}
+
+/** One more child of a part that is expanded over time. Null on a replay that wants another. */
+export function sprout(part: Part, index: number): Part | null {
+  const path = part.path === '' ? `${index}` : `${part.path}.${index}`
+  const { wanted } = part.root
+  if (wanted !== '' && wanted !== path && !wanted.startsWith(`${path}.`) && !path.startsWith(`${wanted}.`)) return null
+  eachRoot(part, root => {
+    root.open++
+    root.unsettled++
+  })
+  part.root.receiver.grew(1)
+  return new Part(part.root, path, part.others, part.members)
+}
+
+/** Several parts become one, which settles for all of them. Their records are tied: a ledger covers them together. */
+export function unite(parts: readonly Part[]): Part {
+  const roots = new Set<Root>()
+  for (const part of parts) {
+    part.state = 'settled'
+    eachRoot(part, root => {
+      roots.add(root)
+      root.open--
+      root.unsettled--
+    })
+  }
+  const [first, ...others] = roots
+  for (const root of roots) {
+    root.open++
+    root.unsettled++
+  }
+  if (others.length > 0) tie(roots)
+  if (parts.length > 1) first!.receiver.grew(1 - parts.length)
+  return new Part(first!, 'join', others, parts)
+}
+
+function tie(roots: Set<Root>): void {
+  const all = new Set<Root>()
+  for (const root of roots) {
+    if (root.tie === null) all.add(root)
+    else for (const tied of root.tie.roots) all.add(tied)
+  }
+  let openRoots = 0
+  for (const root of all) if (root.open > 0) openRoots++
+  const tied = new Tie(all, openRoots)
+  for (const root of all) root.tie = tied
+}

@@ -1,0 +1,59 @@
+import type { Envelope } from './envelope.js'
+import type { RecordHeaders } from './headers.js'
+import type { Origin } from './position.js'
+
+declare const skipped: unique symbol
+/** What `context.skip(reason)` returns: give it back, and the record is skipped. */
+export interface Skipped {
+  readonly [skipped]: true
+}
+
+/** What the functions given to `transform`, `handle`, `keep` and `split` know of their record. */
+export interface RecordContext {
+  readonly key: string | null
+  readonly headers: RecordHeaders
+  readonly origin: Origin
+  /** Aborted when the work is in vain: the run was aborted, or a policy's time is over. */
+  readonly signal: AbortSignal
+  /** 1 on the first try. */
+  readonly attempt: number
+  /** `return context.skip('why')` lets the record go without a row. */
+  skip(reason: string): Skipped
+}
+
+/** The reason inside a {@link Skipped}. */
+export class SkipReason {
+  constructor(readonly reason: string) {}
+}
+
+/**
+ * The context of one record. A class, and its members getters, so that a synchronous step pays one small object a record.
+ * @internal
+ */
+export class EnvelopeContext implements RecordContext {
+  constructor(
+    private readonly record: Envelope<unknown>,
+    readonly attempt: number,
+    private readonly ownSignal?: AbortSignal,
+  ) {}
+
+  get key(): string | null {
+    return this.record.key
+  }
+  get headers(): RecordHeaders {
+    return this.record.headers
+  }
+  get origin(): Origin {
+    return this.record.origin
+  }
+  get signal(): AbortSignal {
+    return this.ownSignal ?? this.record.flow.signal
+  }
+  skip(reason: string): Skipped {
+    return new SkipReason(reason) as unknown as Skipped
+  }
+  /** The same record at another attempt, or under a policy's own signal. */
+  at(attempt: number, signal?: AbortSignal): EnvelopeContext {
+    return new EnvelopeContext(this.record, attempt, signal ?? this.ownSignal)
+  }
+}
