@@ -78,6 +78,15 @@ export class RangeSet {
     return at < this.from.length && this.from[at]! <= position ? this.to[at]! : position
   }
 
+  /** What of `from` up to, not including, `to` is in the set. */
+  within(from: number, to: number): Ranges {
+    const found: (readonly [number, number])[] = []
+    for (let at = this.firstEndingAtOrAfter(from + 1); at < this.from.length && this.from[at]! < to; at++) {
+      found.push([Math.max(from, this.from[at]!), Math.min(to, this.to[at]!)])
+    }
+    return found
+  }
+
   /** The end of the last range; undefined while empty. */
   get end(): number | undefined {
     return this.to[this.to.length - 1]
