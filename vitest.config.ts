@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
+// Tests of these folders get real servers; the others must do without, and start at once.
+const onServers = ['test/integration/**/*.test.ts', 'test/chaos/**/*.test.ts']
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -11,10 +14,14 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    setupFiles: ['test/harness/leaks.ts'],
+    projects: [
+      { extends: true, test: { name: 'code', include: ['test/**/*.test.ts'], exclude: onServers } },
+      { extends: true, test: { name: 'servers', include: onServers, globalSetup: 'test/harness/global-setup.ts', testTimeout: 120_000 } },
+    ],
   },
 })

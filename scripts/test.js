@@ -1,0 +1,56 @@
+// The whole test: lint, types, then all tests, real servers included. `--long` runs the long forms of the chaos and property tests.
+// The steps go on after a failure, so that one run shows all that is wrong. The last line says how it ended.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const require = createRequire(import.meta.url)
+const isLong = process.argv.includes('--long')
+const env = { ...process.env, ...(isLong && { MILLRACE_LONG: '1' }) }
+const scratch = mkdtempSync(join(tmpdir(), 'millrace-test-'))
+const report = join(scratch, 'report.json')
+const started = performance.now()
+
+/** Runs the command of a package; true when it succeeded. */
+function step(name, packageName, program, ...args) {
+  const begun = performance.now()
+  const path = join(dirname(require.resolve(`${packageName}/package.json`)), program)
+  const { status, signal, error } = spawnSync(process.execPath, [path, ...args], { cwd: root, env, stdio: 'inherit' })
+  const failed = status !== 0
+  const outcome = failed ? `FAILED (${error ? error.message : signal ? `signal ${signal}` : `exit status ${status}`})` : 'ok'
+  console.log(`\n${name}: ${outcome}, ${seconds(begun)}\n`)
+  return !failed
+}
+
+const seconds = since => `${((performance.now() - since) / 1_000).toFixed(1)} s`
+
+/** What the tests say of themselves; null when they could not even begin. */
+function counts() {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(readFileSync(report, 'utf8'))
+    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests, files: testResults.length }
+  } catch {
+    return null
+  }
+}
+
+const failed = []
+if (!step('lint', '@biomejs/biome', 'bin/biome', 'check', '.')) failed.push('lint')
+if (!step('types', 'typescript', 'bin/tsc', '-p', 'tsconfig.json')) failed.push('types')
+const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+if (!step('tests', 'vitest', 'vitest.mjs', 'run', ...reporters)) failed.push('tests')
+
+const tests = counts()
+rmSync(scratch, { recursive: true, force: true })
+if (tests === null && !failed.includes('tests')) failed.push('tests (no report)')
+if (tests !== null && tests.skipped > 0) console.log(`NOT TESTED: ${tests.skipped} tests were skipped; the reasons stand above`)
+const said =
+  tests === null ? '' : `: ${tests.passed} tests of ${tests.files} files passed, ${tests.failed} failed, ${tests.skipped} skipped`
+console.log(
+  `npm test ${failed.length === 0 ? 'passed' : `FAILED in ${failed.join(', ')}`} in ${seconds(started)}${isLong ? ' (long)' : ''}${said}`,
+)
+process.exitCode = failed.length === 0 ? 0 : 1

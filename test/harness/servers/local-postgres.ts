@@ -1,0 +1,183 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { accessSync, constants, readdirSync } from 'node:fs'
+import { chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { freePort } from './free-port.js'
+import { type RunningServer, ServerMissing, until } from './server.js'
+
+const run = promisify(execFile)
+
+/**
+ * Runs the program given after the directory, prints its pid, and ends it when the standard input closes: so nothing is left behind even when the
+ * test run itself is killed. Unless told `keep`, it takes the directory with it.
+ */
+const GUARD = `
+dir=$1; shift
+"$@" & pid=$!
+echo "$pid"
+read -r word
+[ "$word" = keep ] || [ "$word" = stop ] || word=lost
+kill -INT "$pid" 2>/dev/null
+wait "$pid"
+[ "$word" = lost ] && rm -rf "$dir"
+exit 0
+`
+
+/** A Postgres of this machine's programs, in a directory of its own, that tests may stop, kill and start again. */
+export class LocalPostgres implements RunningServer {
+  private guard: ChildProcess | null = null
+  private exited: Promise<unknown> = Promise.resolve()
+  private errors = ''
+  private pidOfServer = 0
+
+  private constructor(
+    private readonly bin: string,
+    private readonly directory: string,
+    private readonly owner: Owner | null,
+    readonly port: number,
+    private readonly password: string,
+  ) {}
+
+  /** Makes a new cluster and starts it: about 2 s. Throws {@link ServerMissing} where the programs are not installed. */
+  static async create(settings: Readonly<Record<string, string>> = {}): Promise<LocalPostgres> {
+    const bin = binaries()
+    const owner = unprivileged()
+    const directory = await mkdtemp(join(tmpdir(), 'millrace-postgres-'))
+    if (owner) await chown(directory, owner.uid, owner.gid)
+    const password = randomBytes(12).toString('hex')
+    const server = new LocalPostgres(bin, directory, owner, await freePort(), password)
+    await server.initialize(settings)
+    await server.start()
+    return server
+  }
+
+  get address(): string {
+    return `postgres://postgres:${this.password}@127.0.0.1:${this.port}/postgres`
+  }
+
+  get from(): string {
+    return join(this.bin, 'postgres')
+  }
+
+  /** Of the postmaster, for signals. */
+  get pid(): number {
+    return this.pidOfServer
+  }
+
+  private async initialize(settings: Readonly<Record<string, string>>): Promise<void> {
+    const passwordFile = join(this.directory, 'password')
+    await writeFile(passwordFile, this.password, { mode: 0o600 })
+    if (this.owner) await chown(passwordFile, this.owner.uid, this.owner.gid)
+    const data = join(this.directory, 'data')
+    const options = ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '-A', 'scram-sha-256', '--pwfile', passwordFile, '--no-sync']
+    await run(join(this.bin, 'initdb'), options, { ...this.owner, cwd: this.directory })
+    await rm(passwordFile)
+    // fsync off: these tests kill processes, not machines, and what was written survives in the page cache.
+    const all = { fsync: 'off', max_connections: '200', shared_buffers: '64MB', listen_addresses: '127.0.0.1', ...settings }
+    const lines = Object.entries({ ...all, port: `${this.port}`, unix_socket_directories: '' }).map(
+      ([key, value]) => `${key} = '${value}'\n`,
+    )
+    const file = join(data, 'postgresql.conf')
+    await writeFile(file, (await readFile(file, 'utf8')) + lines.join(''))
+  }
+
+  /** Starts it, again at the same address, and resolves when it answers. */
+  async start(): Promise<void> {
+    const program = [join(this.bin, 'postgres'), '-D', join(this.directory, 'data')]
+    const guard = spawn('/bin/sh', ['-c', GUARD, 'sh', this.directory, ...program], { ...this.owner, cwd: this.directory })
+    this.guard = guard
+    this.exited = once(guard, 'exit')
+    this.errors = ''
+    guard.stderr.on('data', chunk => {
+      this.errors = (this.errors + chunk).slice(-8_192)
+    })
+    const lines = createInterface({ input: guard.stdout })
+    const [pid] = await once(lines, 'line')
+    lines.close()
+    guard.stdout.resume()
+    this.pidOfServer = Number(pid)
+    await until(30_000, () => checkPostgres(this.address)).catch(cause => {
+      throw new Error(`${this.from} did not answer: ${this.errors}`, { cause })
+    })
+  }
+
+  /** Ends it as a crash would (SIGQUIT: no checkpoint, clients cut) or orderly (SIGINT: clients told), and keeps its data for `start`. */
+  async halt(signal: 'SIGQUIT' | 'SIGINT' = 'SIGINT'): Promise<void> {
+    const { guard } = this
+    if (guard === null) return
+    this.guard = null
+    process.kill(this.pidOfServer, signal)
+    guard.stdin?.end('keep\n')
+    await this.exited
+  }
+
+  async stop(): Promise<void> {
+    await this.halt()
+    await rm(this.directory, { recursive: true, force: true })
+  }
+}
+
+/** Throws until a Postgres answers at `address`. */
+export async function checkPostgres(address: string): Promise<void> {
+  const client = new pg.Client({ connectionString: address, connectionTimeoutMillis: 5_000 })
+  // An idle client's error (the server going away again) must not become an uncaught exception.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.query('select 1')
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+/** The directory of initdb and postgres: what PATH names, else the newest of Debian's versions. */
+function binaries(): string {
+  const versions = '/usr/lib/postgresql'
+  const debian = listed(versions)
+    .sort((a, b) => Number(b) - Number(a))
+    .map(version => join(versions, version, 'bin'))
+  for (const directory of [...(process.env['PATH'] ?? '').split(delimiter), ...debian]) {
+    if (isProgram(join(directory, 'initdb')) && isProgram(join(directory, 'postgres'))) return directory
+  }
+  throw new ServerMissing('initdb and postgres are neither in PATH nor in /usr/lib/postgresql/*/bin (Debian: apt-get install postgresql)')
+}
+
+function listed(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return dirname(path) !== '.'
+  } catch {
+    return false
+  }
+}
+
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Postgres refuses to run as root: then it runs as `postgres`, or as `nobody` where that user is not known. */
+function unprivileged(): Owner | null {
+  if (process.getuid?.() !== 0) return null
+  for (const user of ['postgres', 'nobody']) {
+    try {
+      const id = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+      return { uid: id('-u'), gid: id('-g') }
+    } catch {}
+  }
+  throw new ServerMissing('Postgres refuses to run as root, and there is neither a user postgres nor nobody')
+}
