@@ -1,0 +1,71 @@
+import { MillraceError } from '../../core/errors.js'
+import { option, resolveOptions, shown } from '../../core/options.js'
+import type { DatabaseSession } from './database-session.js'
+import { SharedDatabase } from './shared-database.js'
+
+/** One Postgres database: parts made with the same object share its connections and its transactions. */
+export interface Database {
+  /** As in messages: host, port and database, or the directory. Never a password. */
+  readonly name: string
+  /** Closes all connections now. Not needed after a run: the last part that closes does it. */
+  close(): Promise<void>
+}
+
+/** A server. */
+export interface ServerOptions {
+  /** `postgres://user:password@host:port/database?sslmode=require`, as libpq takes it. */
+  readonly connection: string
+  /** Connections at most, of all parts together. Default 10. */
+  readonly maxConnections?: number
+  /** How long to wait for a connection, in ms. Default 10,000. */
+  readonly connectTimeoutMs?: number
+}
+
+/** PGlite: a Postgres within this process. */
+export interface EmbeddedOptions {
+  /** The directory that holds the database; made where it is not there. One process at a time may use it. */
+  readonly embedded: string
+}
+
+/**
+ * Names one Postgres database, on a server or embedded in a directory. Nothing is opened before a part needs it.
+ *
+ * @throws {MillraceError} `MILL_OPTION_INVALID`, `MILL_OPTION_UNKNOWN`.
+ */
+export function postgres(options: ServerOptions | EmbeddedOptions): Database {
+  if (typeof options === 'object' && options !== null && 'embedded' in options) {
+    return SharedDatabase.embedded(resolveOptions<EmbeddedOptions>('postgres', options, { embedded: option.text() }))
+  }
+  return SharedDatabase.server(
+    resolveOptions<Required<ServerOptions>>('postgres', options, {
+      connection: option.text(),
+      maxConnections: option.wholeNumber(1, { default: 10 }),
+      connectTimeoutMs: option.wholeNumber(1, { default: 10_000 }),
+    }),
+  )
+}
+
+/**
+ * Takes hold of a database; the first hold opens it. Waits neither for a server that is away nor for a directory that another process uses.
+ *
+ * @throws {MillraceError} `MILL_DATABASE_AWAY` when it cannot be reached (retryable).
+ * @internal
+ */
+export function openDatabase(database: Database): Promise<DatabaseSession> {
+  return sharedOf(database).open()
+}
+
+/** The object itself, checked: what parts give out as their `scope`. @internal */
+export function databaseScope(database: Database): object {
+  return sharedOf(database)
+}
+
+function sharedOf(database: Database): SharedDatabase {
+  if (database instanceof SharedDatabase) return database
+  throw new MillraceError('MILL_OPTION_INVALID', {
+    where: 'postgres',
+    option: 'database',
+    expected: 'a database made by postgres()',
+    given: shown(database),
+  })
+}
