@@ -22,9 +22,17 @@ const special = /[\\\n\r\t]/
 const specials = /[\\\n\r\t]/g
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
+// Up to about here one expression is faster than four searches, which go through memory in words.
+const SHORT = 24
+
+function hasSpecial(text: string): boolean {
+  if (text.length <= SHORT) return special.test(text)
+  return text.includes('\\') || text.includes('\n') || text.includes('\r') || text.includes('\t')
+}
+
 /** A text as a cell of COPY's text format: only backslash, line feed, carriage return and tab mean something in it. */
 export function escapeCopy(text: string): string {
-  return special.test(text) ? text.replace(specials, character => escapes[character]!) : text
+  return hasSpecial(text) ? text.replace(specials, character => escapes[character]!) : text
 }
 
 /** A type whose text form needs no escape, in COPY or in JSON; in JSON it stands as a string. */

@@ -18,7 +18,7 @@ export interface RowShape {
   /** For `select … from jsonb_to_recordset($1) as r(…)`, in the order of `columns`: `r."id", coalesce(r."body", 'null')`. */
   readonly recordsetSelect: string
   /** The rows in COPY's text format, a line each, the last one ended too. */
-  copyText(rows: readonly unknown[]): string
+  copyText(rows: readonly unknown[]): Buffer
   /** The rows as a JSON array of objects, for `jsonb_to_recordset`. */
   json(rows: readonly unknown[]): string
 }
@@ -41,18 +41,48 @@ function selected([name, { type, isNullable }]: readonly [string, ColumnDefiniti
   return type.sql === 'jsonb' && !isNullable ? `coalesce(${value}, 'null')` : value
 }
 
-function copyEncoder(columns: readonly (readonly [string, ColumnDefinition])[]): (rows: readonly unknown[]) => string {
+// Lines are joined as text and written together: a write has a price of its own, and so has flattening a long rope.
+const CHUNK_LENGTH = 8_192
+// UTF-8 has at most three bytes for a UTF-16 unit.
+const MAX_BYTES_PER_UNIT = 3
+
+function copyEncoder(columns: readonly (readonly [string, ColumnDefinition])[]): (rows: readonly unknown[]) => Buffer {
+  const lineOf = lineEncoder(columns)
+  let bytesPerRow = 256
+  return rows => {
+    let buffer = Buffer.allocUnsafe(Math.ceil(bytesPerRow * rows.length * 1.25) + CHUNK_LENGTH * MAX_BYTES_PER_UNIT)
+    let at = 0
+    let text = ''
+    const flush = () => {
+      const needed = at + text.length * MAX_BYTES_PER_UNIT
+      if (needed > buffer.length) buffer = grown(buffer, at, needed)
+      at += buffer.write(text, at, 'utf8')
+      text = ''
+    }
+    for (const row of rows as readonly Row[]) {
+      text += lineOf(row)
+      if (text.length >= CHUNK_LENGTH) flush()
+    }
+    flush()
+    if (rows.length > 0) bytesPerRow = at / rows.length
+    return buffer.subarray(0, at)
+  }
+}
+
+function grown(buffer: Buffer, used: number, needed: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.max(needed, buffer.length * 2))
+  buffer.copy(larger, 0, 0, used)
+  return larger
+}
+
+function lineEncoder(columns: readonly (readonly [string, ColumnDefinition])[]): (row: Row) => string {
   const names = columns.map(([name]) => name)
   const encoders = columns.map(([, column]) => orNull(column, column.type.copy as Encode, '\\N'))
   const { length } = names
-  return rows => {
-    let text = ''
-    for (const row of rows as readonly Row[]) {
-      text += encoders[0]!(row[names[0]!])
-      for (let i = 1; i < length; i++) text += `\t${encoders[i]!(row[names[i]!])}`
-      text += '\n'
-    }
-    return text
+  return row => {
+    let line = encoders[0]!(row[names[0]!])
+    for (let i = 1; i < length; i++) line += `\t${encoders[i]!(row[names[i]!])}`
+    return `${line}\n`
   }
 }
 

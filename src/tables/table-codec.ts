@@ -86,7 +86,10 @@ function compileShapes({ columns }: TableDefinition): (rows: readonly unknown[])
     for (const [index, row] of rows.entries()) {
       const left = leftOut(row as Readonly<Record<string, unknown>>, withDefault)
       let group = groups.get(left)
-      if (group === undefined) groups.set(left, (group = { rows: [], indexes: [] }))
+      if (group === undefined) {
+        group = { rows: [], indexes: [] }
+        groups.set(left, group)
+      }
       group.rows.push(row)
       group.indexes.push(index)
     }

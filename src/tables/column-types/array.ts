@@ -19,7 +19,7 @@ function refuseElements(values: unknown, of: ColumnType, takesNull: boolean): st
   if (!Array.isArray(values)) return `an array of ${of.sql}`
   for (let i = 0; i < values.length; i++) {
     const value: unknown = values[i]
-    if (value === null ? takesNull : false) continue
+    if (value === null && takesNull) continue
     const expected = value === null || value === undefined ? `no ${value}` : of.refuse(value)
     if (expected !== undefined) return `at index ${i} of its array ${expected}`
   }
@@ -35,4 +35,7 @@ function literal(values: readonly unknown[], write: (value: unknown) => string):
   return `${text}}`
 }
 
-const quoteElement = (text: string): string => `"${text.replace(/["\\]/g, '\\$&')}"`
+const special = /["\\]/
+const specials = /["\\]/g
+
+const quoteElement = (text: string): string => (special.test(text) ? `"${text.replace(specials, '\\$&')}"` : `"${text}"`)
