@@ -15,3 +15,12 @@ export function noteAttempts(error: unknown, attempts: readonly Attempt[]): void
 export function attemptsOf(error: unknown, now: number): readonly Attempt[] {
   return (typeof error === 'object' && error !== null && noted.get(error)) || [{ at: now, error }]
 }
+
+/** How many tries are remembered: a server that is away for days must not fill the memory. */
+const MAX_ATTEMPTS = 100
+
+/** Adds a try; of more than 100 the first and the latest stay. */
+export function rememberAttempt(attempts: Attempt[], attempt: Attempt): void {
+  if (attempts.length === MAX_ATTEMPTS) attempts.splice(1, 1)
+  attempts.push(attempt)
+}

@@ -84,13 +84,16 @@ export const errorTable = {
   // operators and policies
   MILL_VALUE_UNDECODABLE: entry<{ format: string; reason: string }>(d => `not ${d.format}: ${d.reason}`),
   MILL_NUMBER_UNSAFE: entry<{ path: string; number: string }>(
-    d => `the number ${d.number} at ${d.path} cannot be held exactly by a double`,
+    d => `the number ${d.number} at ${d.path === '' ? 'the top' : d.path} cannot be held exactly by a double`,
   ),
   MILL_VALUE_INVALID: entry<{ problems: readonly { readonly path: string; readonly message: string }[] }>(d =>
     d.problems.map(({ path, message }) => `${path === '' ? 'value' : path} ${message}`).join('; '),
   ),
-  MILL_RESULT_MISSING: entry<{ stage: string; given: string }>(
-    d => `${d.stage} must return a value or context.skip(reason), got ${d.given}`,
+  MILL_RESULT_MISSING: entry<{ stage: string; given: string; expected?: string | undefined }>(
+    d => `${d.stage} must return ${d.expected ?? 'a value or context.skip(reason)'}, got ${d.given}`,
+  ),
+  MILL_ATTEMPTS_SPENT: entry<{ what: string; attempts: number; last: string }>(
+    d => `${d.what} failed ${d.attempts} times for want of something that is away; the last: ${d.last}`,
   ),
   MILL_TIMED_OUT: entry<{ what: string; ms: number }>(d => `${d.what} took longer than ${d.ms} ms`),
 

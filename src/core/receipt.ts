@@ -1,6 +1,8 @@
+import type { Envelope } from './envelope.js'
 import type { RunFlow } from './flow.js'
 import type { RecordHeaders } from './headers.js'
 import type { Origin } from './position.js'
+import type { Failure } from './quarantine.js'
 import type { Incoming } from './source.js'
 
 /** What a receipt tells the run. The run counts, batches, quarantines and commits; a receipt only knows who is still open. */
@@ -13,6 +15,26 @@ export interface Receiver {
   grew(parts: number): void
   /** A part becomes many over time. Throws where the sink cannot bear that. */
   expands(part: Part): void
+}
+
+/** How a part ended. A record's outcome is the worst of its parts. */
+export type Outcome = 'delivered' | 'skipped' | 'quarantined'
+
+/** What a receipt's owner keeps of its partition; the runtime's trackers are it. */
+export interface PartitionBooks {
+  /** Another owner has the partition: what comes of it now is dropped. */
+  readonly isRevoked: boolean
+}
+
+/** A part that left the steps: with a row, skipped (no row), or failed. */
+export interface Departed {
+  readonly part: Part
+  readonly record: Envelope<unknown> | null
+  readonly failures: readonly Failure[]
+  /** The failures are to be written in the batch's own transaction; else they are durable already. */
+  readonly inBatch: boolean
+  readonly outcome: Outcome
+  readonly reason: string | null
 }
 
 /**
@@ -65,16 +87,29 @@ export class Root extends Part {
   /** The records that must be settled by one write because a join tied them; null while it is alone. */
   tie: Tie | null = null
   headers: RecordHeaders | null = null
+  /** Whether a sink holds it on its own disk: it has left the window. */
+  isHeld = false
+  /** The worst that happened to a settled part. */
+  outcome: Outcome = 'skipped'
+  /** What failed of it, kept only for sources that are told. */
+  failures: Failure[] | null = null
+  /** With a ledger: what of it has left the steps and waits for the rest. */
+  waiting: Departed[] | null = null
+  /** Neighbours in the window's list of what is unsettled, oldest first. */
+  older: Root | null = null
+  newer: Root | null = null
 
   constructor(
     readonly receiver: Receiver,
     /** The runtime's own books of the partition. */
-    readonly tracker: object,
+    readonly tracker: PartitionBooks,
     readonly source: string,
     readonly partition: string,
     readonly incoming: Incoming<unknown>,
     readonly bytes: number,
     readonly timestamp: number,
+    /** When the run received it, by its clock. */
+    readonly receivedAt: number,
   ) {
     super(null, '', null, null)
   }
@@ -103,13 +138,15 @@ export function eachRoot(part: Part, fn: (root: Root) => void): void {
   if (part.others !== null) for (const root of part.others) fn(root)
 }
 
-/** The part leaves the steps. False when it had left them before. */
-export function leave(part: Part): boolean {
-  if (part.state !== 'open') return false
+/** The part leaves the steps: nothing else may be done with it. */
+export function leave(part: Part): void {
   part.state = 'left'
+}
+
+/** After `leave`: its record no longer waits for it. Apart from `leave`, because a failure counts only once quarantine holds it. */
+export function close(part: Part): void {
   closeOne(part.root)
   if (part.others !== null) for (const root of part.others) closeOne(root)
-  return true
 }
 
 function closeOne(root: Root): void {
@@ -121,13 +158,17 @@ export function isWhole(root: Root): boolean {
   return root.tie === null ? root.open === 0 : root.tie.openRoots === 0
 }
 
-/** The part is settled: calls `onSettled` for each record of which it was the last. False when it was settled before. */
-export function settle(part: Part, onSettled: (root: Root) => void): boolean {
-  if (part.state === 'settled') return false
+/** The part is settled: calls `onSettled` for each record of which it was the last. Once settled, nothing more happens. */
+export function settle(part: Part, outcome: Outcome, onSettled: (root: Root) => void): void {
+  if (part.state === 'settled') return
   part.state = 'settled'
-  if (--part.root.unsettled === 0) onSettled(part.root)
-  if (part.others !== null) for (const root of part.others) if (--root.unsettled === 0) onSettled(root)
-  return true
+  settleOne(part.root, outcome, onSettled)
+  if (part.others !== null) for (const root of part.others) settleOne(root, outcome, onSettled)
+}
+
+function settleOne(root: Root, outcome: Outcome, onSettled: (root: Root) => void): void {
+  if (outcome === 'quarantined' || root.outcome === 'skipped') root.outcome = outcome
+  if (--root.unsettled === 0) onSettled(root)
 }
 
 /**
@@ -173,6 +214,7 @@ export function unite(parts: readonly Part[]): Part {
   const roots = new Set<Root>()
   for (const part of parts) {
     part.state = 'settled'
+    part.root.receiver.grew(-1)
     eachRoot(part, root => {
       roots.add(root)
       root.open--
@@ -185,7 +227,7 @@ export function unite(parts: readonly Part[]): Part {
     root.unsettled++
   }
   if (others.length > 0) tie(roots)
-  if (parts.length > 1) first!.receiver.grew(1 - parts.length)
+  first!.receiver.grew(1)
   return new Part(first!, 'join', others, parts)
 }
 

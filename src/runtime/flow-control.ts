@@ -1,0 +1,45 @@
+import { Subject } from 'rxjs'
+import type { Clock } from '../core/clock.js'
+import type { RunFlow } from '../core/flow.js'
+import type { Logger } from '../core/log.js'
+
+/** The run's flow: who works, who waits, and when collectors should give what they hold. */
+export class FlowControl implements RunFlow {
+  /** Handlers at work. */
+  working = 0
+  /** Parts of the run that wait for infrastructure. */
+  waiting = 0
+  readonly flushes = new Subject<void>()
+
+  constructor(
+    readonly signal: AbortSignal,
+    readonly clock: Clock,
+    readonly log: Logger,
+    private readonly host: {
+      /** Undefined while the window has room. */
+      room(): Promise<void> | undefined
+      /** No handler is at work any more. */
+      onQuiet(): void
+    },
+  ) {}
+
+  ready(): Promise<void> | undefined {
+    return this.host.room()
+  }
+
+  began(): void {
+    this.working++
+  }
+
+  ended(): void {
+    if (--this.working === 0) this.host.onQuiet()
+  }
+
+  waits(reason: unknown): void {
+    if (this.waiting++ === 0) this.log.warn('waiting', { reason: reason instanceof Error ? reason.message : String(reason) })
+  }
+
+  resumed(): void {
+    if (--this.waiting === 0) this.log.info('going on')
+  }
+}

@@ -1,0 +1,46 @@
+import type { Clock } from '../core/clock.js'
+import { MillraceError } from '../core/errors.js'
+import type { FlowControl } from './flow-control.js'
+import { persist } from './persist.js'
+
+/**
+ * Opens a part, and waits for it while it is away, but only so long: at start somebody is watching, and a wrong address should not wait for ever.
+ *
+ * @throws {MillraceError} `MILL_START_TIMEOUT` with what was waited for as its cause; the part's own error when it is not retryable.
+ */
+export async function openWithin<T>(
+  part: { readonly kind: 'sink' | 'source' | 'quarantine'; readonly name: string },
+  open: () => Promise<T>,
+  options: { readonly clock: Clock; readonly flow: FlowControl; readonly ms: number },
+): Promise<T> {
+  const { clock, flow, ms } = options
+  const giveUp = new AbortController()
+  const onAbort = () => giveUp.abort()
+  flow.signal.addEventListener('abort', onAbort, { once: true })
+  let isOver = false
+  let waitedFor: unknown
+  const cancel = clock.after(ms, () => {
+    isOver = true
+    giveUp.abort()
+  })
+  try {
+    return await persist(open, {
+      clock,
+      signal: giveUp.signal,
+      onWait: error => {
+        waitedFor = error
+        flow.waits(error)
+      },
+      onResume: () => flow.resumed(),
+    })
+  } catch (error) {
+    if (flow.signal.aborted) throw flow.signal.reason
+    if (isOver) throw new MillraceError('MILL_START_TIMEOUT', { part: `${part.kind} ${part.name}`, ms }, { cause: waitedFor ?? error })
+    if (error instanceof MillraceError) throw error
+    if (part.kind === 'source') throw new MillraceError('MILL_SOURCE_FAILED', { source: part.name, doing: 'open' }, { cause: error })
+    throw new MillraceError('MILL_SINK_FAILED', { sink: part.name, doing: 'open' }, { cause: error })
+  } finally {
+    cancel()
+    flow.signal.removeEventListener('abort', onAbort)
+  }
+}
