@@ -50,7 +50,7 @@ function copyEncoder(columns: readonly (readonly [string, ColumnDefinition])[]):
   const lineOf = lineEncoder(columns)
   let bytesPerRow = 256
   return rows => {
-    let buffer = Buffer.allocUnsafe(Math.ceil(bytesPerRow * rows.length * 1.25) + CHUNK_LENGTH * MAX_BYTES_PER_UNIT)
+    let buffer: Buffer = Buffer.allocUnsafe(Math.ceil(bytesPerRow * rows.length * 1.25) + CHUNK_LENGTH * MAX_BYTES_PER_UNIT)
     let at = 0
     let text = ''
     const flush = () => {
