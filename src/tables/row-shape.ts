@@ -17,8 +17,12 @@ export interface RowShape {
   readonly recordsetType: string
   /** For `select … from jsonb_to_recordset($1) as r(…)`, in the order of `columns`: `r."id", coalesce(r."body", 'null')`. */
   readonly recordsetSelect: string
-  /** The rows in COPY's text format, a line each, the last one ended too. */
-  copyText(rows: readonly unknown[]): Buffer
+  /**
+   * The rows in COPY's text format, a line each, the last one ended too.
+   *
+   * @param ordinal - When given, each line begins with a cell more: this number, the next one, …
+   */
+  copyText(rows: readonly unknown[], ordinal?: number): Buffer
   /** The rows as a JSON array of objects, for `jsonb_to_recordset`. */
   json(rows: readonly unknown[]): string
 }
@@ -46,10 +50,11 @@ const CHUNK_LENGTH = 8_192
 // UTF-8 has at most three bytes for a UTF-16 unit.
 const MAX_BYTES_PER_UNIT = 3
 
-function copyEncoder(columns: readonly (readonly [string, ColumnDefinition])[]): (rows: readonly unknown[]) => Buffer {
+function copyEncoder(columns: readonly (readonly [string, ColumnDefinition])[]): RowShape['copyText'] {
   const lineOf = lineEncoder(columns)
   let bytesPerRow = 256
-  return rows => {
+  return (rows, ordinal) => {
+    let number = ordinal ?? 0
     let buffer: Buffer = Buffer.allocUnsafe(Math.ceil(bytesPerRow * rows.length * 1.25) + CHUNK_LENGTH * MAX_BYTES_PER_UNIT)
     let at = 0
     let text = ''
@@ -60,7 +65,7 @@ function copyEncoder(columns: readonly (readonly [string, ColumnDefinition])[]):
       text = ''
     }
     for (const row of rows as readonly Row[]) {
-      text += lineOf(row)
+      text += ordinal === undefined ? lineOf(row) : `${number++}\t${lineOf(row)}`
       if (text.length >= CHUNK_LENGTH) flush()
     }
     flush()

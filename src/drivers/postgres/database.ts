@@ -60,6 +60,11 @@ export function databaseScope(database: Database): object {
   return sharedOf(database)
 }
 
+/** Whether it lives in this process, behind one connection. @internal */
+export function isEmbedded(database: Database): boolean {
+  return sharedOf(database).isEmbedded
+}
+
 function sharedOf(database: Database): SharedDatabase {
   if (database instanceof SharedDatabase) return database
   throw new MillraceError('MILL_OPTION_INVALID', {

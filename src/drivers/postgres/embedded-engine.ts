@@ -4,6 +4,7 @@ import { databaseError } from './database-error.js'
 import type { MessageResult, QueryResult } from './database-session.js'
 import { lockDirectory } from './directory-lock.js'
 import type { Engine, PooledConnection } from './engine.js'
+import { mustHoldNoNul, sessionDefaults } from './session-defaults.js'
 
 const asText = (text: string): string => text
 /** int8, numeric, date: as pg gives them. */
@@ -15,6 +16,7 @@ export async function startEmbedded(name: string, directory: string): Promise<En
   try {
     const { PGlite } = await import('@electric-sql/pglite')
     const engine = await PGlite.create(directory, { parsers })
+    await engine.exec(sessionDefaults)
     return new EmbeddedEngine(name, engine, unlock)
   } catch (error) {
     await unlock()
@@ -84,6 +86,7 @@ class EmbeddedConnection implements PooledConnection {
   }
 
   async message(sql: string, copies: readonly Buffer[] = []): Promise<readonly MessageResult[]> {
+    mustHoldNoNul(sql, this.database)
     try {
       const blob = copies[0] === undefined ? {} : { blob: new Blob([copies[0] as Uint8Array<ArrayBuffer>]) }
       const results = await this.pglite.exec(sql, { rowMode: 'array', parsers: textParsers, ...blob })

@@ -18,3 +18,8 @@ export function literal(text: string): string {
 export function bytesLiteral(bytes: Uint8Array): string {
   return `'\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}'::bytea`
 }
+
+/** A list of texts as SQL. @internal */
+export function textArray(texts: readonly string[]): string {
+  return `array[${texts.map(literal).join(',')}]::text[]`
+}

@@ -4,6 +4,7 @@ import type { ServerOptions } from './database.js'
 import { databaseError } from './database-error.js'
 import type { MessageResult, QueryResult } from './database-session.js'
 import type { Engine, PooledConnection } from './engine.js'
+import { mustHoldNoNul, sessionDefaults } from './session-defaults.js'
 import { SimpleMessage } from './simple-message.js'
 
 const DATE = 1082
@@ -32,6 +33,10 @@ export async function startServer(name: string, options: Required<ServerOptions>
       if (known !== undefined) return known
       const connection = new ServerConnection(name, client)
       connections.set(client, connection)
+      await connection.message(sessionDefaults).catch(error => {
+        connection.release()
+        throw error
+      })
       return connection
     } catch (error) {
       throw databaseError(error, name)
@@ -86,7 +91,8 @@ class ServerConnection implements PooledConnection {
     }
   }
 
-  message(sql: string, copies: readonly Buffer[] = []): Promise<readonly MessageResult[]> {
+  async message(sql: string, copies: readonly Buffer[] = []): Promise<readonly MessageResult[]> {
+    mustHoldNoNul(sql, this.database)
     return new Promise((resolve, reject) => {
       this.client.query(
         new SimpleMessage(sql, copies, (error, results) => {

@@ -15,18 +15,19 @@ export class SharedDatabase implements Database {
 
   private constructor(
     readonly name: string,
+    readonly isEmbedded: boolean,
     private readonly start: () => Promise<Engine>,
   ) {}
 
   static server(options: Required<ServerOptions>): SharedDatabase {
     const name = serverName(options.connection)
     // Loaded on demand: whoever has no Postgres pays nothing for pg at start.
-    return new SharedDatabase(name, async () => (await import('./server-engine.js')).startServer(name, options))
+    return new SharedDatabase(name, false, async () => (await import('./server-engine.js')).startServer(name, options))
   }
 
   static embedded(options: EmbeddedOptions): SharedDatabase {
     const directory = resolve(options.embedded)
-    return new SharedDatabase(options.embedded, async () =>
+    return new SharedDatabase(options.embedded, true, async () =>
       (await import('./embedded-engine.js')).startEmbedded(options.embedded, directory),
     )
   }

@@ -1,0 +1,40 @@
+import type { DatabaseConnection, MessageResult } from '../../drivers/postgres/database-session.js'
+
+/** One SQL statement, with the rows of its COPY where it is one. */
+export interface Statement {
+  readonly sql: string
+  readonly copy?: Buffer
+}
+
+/** What a statement is sent with: its SQL names this where the rows come from. */
+export const COPY_SOURCE = '$rows'
+
+/**
+ * Sends statements as one transaction and one message. PGlite takes one COPY a message, so more of them go between BEGIN and COMMIT there.
+ */
+export async function sendTogether(connection: DatabaseConnection, statements: readonly Statement[]): Promise<readonly MessageResult[]> {
+  const copies = statements.flatMap(({ copy }) => (copy === undefined ? [] : [copy]))
+  if (copies.length < 2 || connection.copySource === 'stdin') return connection.message(joined(connection, statements), copies)
+  await connection.message('begin')
+  try {
+    const results = await sendOneByOne(connection, statements)
+    await connection.message('commit')
+    return results
+  } catch (error) {
+    await connection.message('rollback').catch(() => {})
+    throw error
+  }
+}
+
+/** Sends statements within a transaction that is already open. */
+export async function sendOneByOne(connection: DatabaseConnection, statements: readonly Statement[]): Promise<readonly MessageResult[]> {
+  const results: MessageResult[] = []
+  for (const statement of statements) {
+    const copies = statement.copy === undefined ? [] : [statement.copy]
+    results.push(...(await connection.message(joined(connection, [statement]), copies)))
+  }
+  return results
+}
+
+const joined = ({ copySource }: DatabaseConnection, statements: readonly Statement[]): string =>
+  statements.map(({ sql, copy }) => (copy === undefined ? sql : sql.replace(COPY_SOURCE, () => copySource))).join(';\n')
