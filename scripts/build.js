@@ -1,7 +1,8 @@
-// Compiles src into dist. Skipped, with a word, where the compiler is not installed (an install without devDependencies).
+// Compiles src into dist and takes out of dist what src no longer has. Skipped, with a word, where the compiler is not installed (an install without devDependencies).
 import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -14,4 +15,16 @@ try {
   process.exit(0)
 }
 const { status } = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
+removeOrphans()
 process.exit(status ?? 1)
+
+/** What was built of a file that is gone would be packed, and could still be imported. */
+function removeOrphans() {
+  const dist = join(root, 'dist')
+  if (!existsSync(dist)) return
+  for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
+    const built = join(entry.parentPath, entry.name)
+    const source = join(root, 'src', relative(dist, built)).replace(/\.(d\.ts|js)$/, '.ts')
+    if (entry.isFile() && !entry.name.startsWith('.') && !existsSync(source)) rmSync(built)
+  }
+}
