@@ -67,6 +67,9 @@ export const errorTable = {
   MILL_PART_MISSING: entry<{ origin: string; wanted: string; parts: number }>(
     d => `record ${d.origin}: the wanted part ${d.wanted} is not among the ${d.parts} that the split gave`,
   ),
+  MILL_ROUTE_UNKNOWN: entry<{ value: string; names: readonly string[] }>(
+    d => `no row for each of the sinks ${d.names.join(', ')} in ${d.value}`,
+  ),
   MILL_JOIN_EMPTY: entry<Record<never, never>>(() => 'join needs at least one record'),
   MILL_POSITION_INVALID: entry<{ source: string; partition: string; position: string; expected: string }>(
     d => `${place(d.source, d.partition)}: position ${d.position} is not ${d.expected}`,
@@ -99,12 +102,17 @@ export const errorTable = {
 
   // formats and files
   MILL_CSV_INVALID: entry<{ reason: string; value: string }>(d => `not a CSV row: ${d.reason}: ${d.value}`),
-  MILL_JSON_ARRAY_INVALID: entry<{ reason: string; offset: number }>(d => `not a JSON array: ${d.reason} at byte ${d.offset}`),
+  MILL_JSON_ARRAY_INVALID: entry<{ path: string; reason: string; offset: number }>(
+    d => `${d.path} is not a JSON array: ${d.reason} at byte ${d.offset}`,
+  ),
   MILL_FILE_NOT_FOUND: entry<{ paths: string; root: string }>(d => `no file matches ${d.paths} under ${d.root}`),
   MILL_FILE_UNREADABLE: entry<{ path: string; reason: string }>(d => `${d.path} cannot be read: ${d.reason}`),
   MILL_FILE_CHANGED: entry<{ path: string; reason: string }>(d => `${d.path} changed while it was being read: ${d.reason}`),
   MILL_FILE_CORRUPT: entry<{ path: string; offset: number; reason: string }>(
     d => `${d.path} is damaged after byte ${d.offset}: ${d.reason}`,
+  ),
+  MILL_FILE_REPLACED: entry<{ path: string; next: number; reason: string }>(
+    d => `${d.path} was read up to byte ${d.next} before, but ${d.reason}; nothing of it was read`,
   ),
   MILL_STORE_FAILED: entry<{ store: string; doing: string; reason: string }>(d => `${d.store} failed in ${d.doing}: ${d.reason}`),
 

@@ -103,7 +103,7 @@ export class Engine {
         afterWrite: () => this.afterWrite(),
         refused: (record, error) => this.exits.refused(record, error),
         fenced: partitions => {
-          for (const { source, partition } of partitions) this.reader(source).fenced(partition)
+          for (const { source, partition } of partitions) for (const reader of this.readers) reader.fenced(source, partition)
         },
         held: (pending, held) => this.holds.take(pending, held),
         trackersWithGaps: () => this.trackersWithGaps(),
@@ -315,6 +315,7 @@ export class Engine {
         flow,
         reading,
         ledger: plan.sink.ledger === true,
+        isReplay: plan.isReplay === true,
         maxRecordBytes: limits.maxRecordBytes,
         maxReadRecords: batch.maxRecords,
         takeOver: () => (plan.sink.ledger ? this.sink.takeOver?.bind(this.sink) : undefined),

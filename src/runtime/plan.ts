@@ -15,6 +15,8 @@ export interface RunPlan {
   readonly sink: Sink<unknown>
   readonly onFailure: Quarantine | 'halt'
   readonly limits: Partial<Limits> | undefined
+  /** The sources are a quarantine: the ledger knows their records by the entries' ids, under the source `quarantine`. */
+  readonly isReplay?: boolean
 }
 
 /** Writes under way at a time. A sink that keeps a ledger and writes by lane, or overwrites, has one: its covers must follow its rows. */

@@ -20,6 +20,8 @@ export interface ReaderHost {
   /** Aborted when nothing more is to be read: stop, abort or failure. */
   readonly reading: AbortSignal
   readonly ledger: boolean
+  /** The source is a quarantine: see `RunPlan.isReplay`. */
+  readonly isReplay: boolean
   readonly maxRecordBytes: number
   /** Records of one read at most, so that one read does not hold the event loop for long. */
   readonly maxReadRecords: number
@@ -119,10 +121,10 @@ export class Reader {
     if (!tracker.isRevoked) this.committer.mark(tracker)
   }
 
-  /** Another owner has the partition. */
-  fenced(partition: string): void {
-    const tracker = this.trackers.get(partition)
-    if (tracker === undefined) return
+  /** Another owner has the partition, if it is one of this reader. */
+  fenced(source: string, fenced: string): void {
+    const [partition] = [...this.trackers].find(([, tracker]) => tracker.source === source && tracker.partition === fenced) ?? []
+    if (partition === undefined) return
     this.revoked([partition])
     if (this.session.fenced === undefined) this.host.fail(new MillraceError('MILL_PARTITION_FENCED', { source: this.name, partition }))
     else this.session.fenced(partition)
@@ -242,28 +244,25 @@ export class Reader {
   }
 
   private async newTracker(partition: string, identity?: Identity): Promise<Tracker> {
-    const { flow } = this.host
+    const { flow, isReplay } = this.host
     const takeOver = this.host.takeOver()
     const isPrefix = this.source.commits === 'prefix'
+    const owned = isReplay ? { source: 'quarantine', partition: this.name } : { source: this.name, partition }
     let tracker: Tracker
-    if (takeOver === undefined) tracker = isPrefix ? new PrefixTracker(this.name, partition) : new SingleTracker(this.name, partition, 0n)
+    if (takeOver === undefined)
+      tracker = isPrefix ? new PrefixTracker(owned.source, owned.partition) : new SingleTracker(owned.source, owned.partition, 0n)
     else {
-      const { epoch, covered, mark } = await persist(() => takeOver(this.name, partition, identity?.mark ?? null), {
+      const { epoch, covered, mark } = await persist(() => takeOver(owned.source, owned.partition, identity?.mark ?? null), {
         clock: flow.clock,
         signal: flow.signal,
         onWait: error => flow.waits(error),
         onResume: () => flow.resumed(),
       })
-      tracker = isPrefix ? new PrefixTracker(this.name, partition, epoch, covered) : new SingleTracker(this.name, partition, epoch)
-      if (identity !== undefined && mark !== null && covered.length > 0 && !identity.matches(mark)) {
-        const found = `its content is another now (it was ${mark}, it is ${identity.mark})`
-        throw new MillraceError('MILL_LEDGER_AHEAD', {
-          source: this.name,
-          partition,
-          covered: (tracker as PrefixTracker).coveredText,
-          found,
-        })
-      }
+      tracker = isPrefix
+        ? new PrefixTracker(owned.source, owned.partition, epoch, covered)
+        : new SingleTracker(owned.source, owned.partition, epoch)
+      if (identity !== undefined && mark !== null && covered.length > 0 && !identity.matches(mark))
+        throw ahead(tracker as PrefixTracker, mark, identity)
     }
     this.trackers.set(partition, tracker)
     this.committer?.mark(tracker)
@@ -324,6 +323,15 @@ export class Reader {
   private failed(doing: string, cause: unknown): unknown {
     return cause instanceof MillraceError ? cause : new MillraceError('MILL_SOURCE_FAILED', { source: this.name, doing }, { cause })
   }
+}
+
+function ahead({ source, partition, coveredText: covered }: PrefixTracker, mark: string, identity: Identity): MillraceError {
+  return new MillraceError('MILL_LEDGER_AHEAD', {
+    source,
+    partition,
+    covered,
+    found: `its content is another now (it was ${mark}, it is ${identity.mark})`,
+  })
 }
 
 function sizeOf(value: unknown): number {

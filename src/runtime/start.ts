@@ -35,7 +35,7 @@ export function planOf(pipeline: object): RunPlan {
 export function startPipeline(
   pipeline: object,
   options: StartOptions,
-  parts: Partial<Pick<RunPlan, 'sources' | 'sink' | 'onFailure' | 'limits'>>,
+  parts: Partial<Pick<RunPlan, 'sources' | 'sink' | 'onFailure' | 'limits' | 'isReplay'>>,
 ): PipelineRun {
   return startPlan({ ...planOf(pipeline), ...parts }, options)
 }

@@ -1,0 +1,49 @@
+// What `millrace` gives out, room by room. Tests of pipelines take theirs from `millrace/testing`.
+export type { Attempt } from './core/attempts.js'
+export { type Backoff, type BackoffOptions, exponentialBackoff } from './core/backoff.js'
+export { type Clock, systemClock } from './core/clock.js'
+export { Envelope, join } from './core/envelope.js'
+export { type ErrorReport, errorReport } from './core/error-report.js'
+export { type ErrorCode, type ErrorDetails, isMillraceError, MillraceError } from './core/errors.js'
+export type { FanOutSink, Fits, RouteSink } from './core/fit.js'
+export type { Flow } from './core/flow.js'
+export { type HeaderPair, RecordHeaders } from './core/headers.js'
+export { type Logger, silentLog } from './core/log.js'
+export { type Operator, recordOperator } from './core/operator.js'
+export { type OptionRule, option, resolveOptions } from './core/options.js'
+export { type Origin, originText, type Position } from './core/position.js'
+export type { PositionEntry, Positions, PositionsSession, StoredPosition } from './core/positions.js'
+export type { Failure, Quarantine, QuarantineEntry, QuarantineFilter, QuarantineSession } from './core/quarantine.js'
+export type { Ranges } from './core/ranges.js'
+export type { RecordContext, Skipped } from './core/record-context.js'
+export { isRetryable } from './core/retryable.js'
+export {
+  type Batch,
+  BatchError,
+  type BatchLimits,
+  type Cover,
+  CoveredError,
+  FencedError,
+  type Held,
+  type Sink,
+  type SinkContext,
+  type SinkSession,
+  type TableSink,
+} from './core/sink.js'
+export type { Codec, Identity, Incoming, Prefix, Settlement, Source, SourceContext, SourceOf, SourceSession } from './core/source.js'
+export { version } from './core/version.js'
+export { type Database, type EmbeddedOptions, postgres, type ServerOptions } from './drivers/postgres/database.js'
+export { type Decode, decode } from './operators/decode.js'
+export { type HandleOptions, handle } from './operators/handle.js'
+export { keep } from './operators/keep.js'
+export { transform } from './operators/transform.js'
+export type { Limits } from './runtime/limits.js'
+export { definePipeline, type Pipeline, type PipelineDefinition, type Sources, type Streams } from './runtime/pipeline.js'
+export type { PipelineRun, RunSnapshot, RunState, StartOptions } from './runtime/run.js'
+export type { RunSummary } from './runtime/tally.js'
+export { fanOut } from './sinks/fan-out.js'
+export { type MemorySink, memorySink } from './sinks/memory.js'
+export { route } from './sinks/route.js'
+export { type MemorySource, memorySource } from './sources/memory.js'
+export { type MemoryQuarantine, memoryQuarantine } from './stores/quarantine-memory.js'
+export { type RowOf, type Table, table } from './tables/table.js'
