@@ -1,4 +1,5 @@
 import type { Envelope } from './envelope.js'
+import type { RunFlow } from './flow.js'
 import type { RecordHeaders } from './headers.js'
 import type { Origin } from './position.js'
 
@@ -48,6 +49,10 @@ export class EnvelopeContext implements RecordContext {
   }
   get signal(): AbortSignal {
     return this.ownSignal ?? this.record.flow.signal
+  }
+  /** For policies: the run's clock, and where it is told that something is waited for. */
+  get flow(): RunFlow {
+    return this.record.flow as RunFlow
   }
   skip(reason: string): Skipped {
     return new SkipReason(reason) as unknown as Skipped
