@@ -3,19 +3,40 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, inject } from 'vitest'
 
 const address = inject('postgres')
+if (address === undefined) throw new Error('tests that need servers lie in test/integration or test/chaos')
 
 /** `describe` for tests that need the real Postgres; skipped where none could be started (under CI that is an error before any test). */
 export const describePostgres: typeof describe = (address === null ? describe.skip : describe) as typeof describe
 
 /** A database of this test file alone, dropped after its last test. Call it at the top of the file; `connection` is there from the first test on. */
 export function withDatabase(): { readonly connection: string } {
-  const name = `test_${randomBytes(6).toString('hex')}`
-  beforeAll(() => asAdmin(client => client.query(`create database ${name} template template0 encoding 'UTF8'`)))
-  afterAll(() => asAdmin(client => client.query(`drop database if exists ${name} with (force)`)))
+  let made: TestDatabase | undefined
+  beforeAll(async () => {
+    if (address !== null) made = await makeDatabase()
+  })
+  afterAll(() => made?.drop())
   return {
     get connection() {
-      return addressOf(name)
+      return made!.connection
     },
+  }
+}
+
+/** An empty database. */
+export interface TestDatabase {
+  readonly connection: string
+  readonly drop: () => Promise<void>
+}
+
+/** For tests that need more than one: on the server that the tests share, or on one of the test's own. */
+export async function makeDatabase(server: string = address!): Promise<TestDatabase> {
+  const name = `test_${randomBytes(6).toString('hex')}`
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  await asClient(server, client => client.query(`create database ${name} template template0 encoding 'UTF8'`))
+  return {
+    connection: url.href,
+    drop: () => asClient(server, async client => void (await client.query(`drop database if exists ${name} with (force)`))),
   }
 }
 
@@ -34,14 +55,4 @@ export async function asClient<T>(connection: string, use: (client: pg.Client) =
   } finally {
     await client.end()
   }
-}
-
-async function asAdmin<T>(use: (client: pg.Client) => Promise<T>): Promise<T | undefined> {
-  return address === null ? undefined : asClient(address, use)
-}
-
-function addressOf(database: string): string {
-  const url = new URL(address!)
-  url.pathname = `/${database}`
-  return url.href
 }
