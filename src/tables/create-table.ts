@@ -5,32 +5,41 @@ import type { ColumnDefinition } from './column.js'
 import type { TableDefinition } from './table.js'
 
 /** Makes the table, and its schema where that is missing. Its key becomes the primary key. */
-export async function createTable(session: DatabaseSession, { name, columns, key }: TableDefinition): Promise<void> {
+export async function createTable(session: DatabaseSession, definition: TableDefinition): Promise<void> {
   const knex = await session.knex()
-  const [table, schema] = name.split('.').reverse() as [string, string | undefined]
+  const [, schema] = definition.name.split('.').reverse()
   // Asked for first: `if not exists` wants the right to make schemas even where there is nothing to make.
   if (schema !== undefined && !(await hasSchema(session, schema))) await knex.schema.createSchemaIfNotExists(schema)
-  const builder = schema === undefined ? knex.schema : knex.schema.withSchema(schema)
-  await builder.createTable(table, made => {
-    for (const [column, definition] of columns) addColumn(knex, made, column, definition)
-    if (key.length > 0) made.primary([...key])
-  })
+  await session.message(createStatements(knex, definition))
 }
 
 async function hasSchema(session: DatabaseSession, schema: string): Promise<boolean> {
   return (await session.query('select from pg_namespace where nspname = $1', [schema])).rowCount > 0
 }
 
-function addColumn(knex: Knex, made: Knex.CreateTableBuilder, name: string, { type, isNullable, defaultTo }: ColumnDefinition): void {
-  const column = made.specificType(name, type.sql)
-  if (isNullable) column.nullable()
-  else column.notNullable()
-  // knex takes ? for a parameter, in raw SQL too.
-  if (defaultTo !== undefined) column.defaultTo(knex.raw(defaultSql(type, defaultTo).replaceAll('?', '\\?')))
+/** The statements as text: knex itself would take each ? of a default for a parameter, and eat a backslash before it. */
+function createStatements(knex: Knex, { name, columns, key }: TableDefinition): string {
+  const [table, schema] = name.split('.').reverse() as [string, string | undefined]
+  const defaults = new Map<string, string>()
+  const builder = schema === undefined ? knex.schema : knex.schema.withSchema(schema)
+  const making = builder.createTable(table, made => {
+    for (const [column, { type, isNullable, defaultTo }] of columns) {
+      const built = made.specificType(column, type.sql)
+      if (isNullable) built.nullable()
+      else built.notNullable()
+      if (defaultTo === undefined) continue
+      const place = `(the default of ${defaults.size})`
+      defaults.set(place, defaultSql(type, defaultTo))
+      built.defaultTo(knex.raw(place))
+    }
+    if (key.length > 0) made.primary([...key])
+  })
+  const statements = making.toSQL().map(({ sql }) => sql)
+  return statements.join(';\n').replace(/\(the default of \d+\)/g, place => defaults.get(place) ?? place)
 }
 
 function defaultSql(type: ColumnDefinition['type'], defaultTo: NonNullable<ColumnDefinition['defaultTo']>): string {
-  if ('sql' in defaultTo) return defaultTo.sql
+  if ('sql' in defaultTo) return `(${defaultTo.sql})`
   const { value } = defaultTo
   if (value === null && type.sql !== 'jsonb') return 'null'
   return `${literal((type.text as (value: unknown) => string)(value))}::${type.sql}`

@@ -35,8 +35,13 @@ function columnProblems({ type, isNullable, defaultTo }: ColumnDefinition, live:
   const problems: string[] = []
   if (!holds(live.type, type.sql)) problems.push(`column ${name} is ${type.sql}, in the database ${live.type}`)
   if (isNullable && live.isNotNull) problems.push(`column ${name} is nullable, in the database not null`)
-  if (defaultTo !== undefined && !live.hasDefault) problems.push(`column ${name} has a default, in the database none`)
+  if (defaultTo !== undefined && !isNull(defaultTo) && !live.hasDefault) problems.push(`column ${name} has a default, in the database none`)
   return problems
+}
+
+/** Postgres keeps no default of null: it is what a column without one gets. */
+function isNull(defaultTo: NonNullable<ColumnDefinition['defaultTo']>): boolean {
+  return 'sql' in defaultTo ? /^null$/i.test(defaultTo.sql.trim()) : defaultTo.value === null
 }
 
 const typeSyntax = /^([a-z ]+?)(?:\((\d+)(?:,-?\d+)?\))?( with time zone)?((?:\[\])*)$/

@@ -14,7 +14,7 @@ export interface Moment {
 }
 
 const syntax =
-  /^(\d{4,7})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,60}))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d)(?::?(\d\d))?)?)?)?( BC)?$/
+  /^(\d{4,7})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{0,60}))?)?(?:[Zz]|([+-])(\d\d)(?:(\d\d)|:(\d\d)(?::(\d\d))?)?)?)?( BC)?$/
 
 /**
  * Reads ISO 8601 as Postgres does: `2024-02-29`, `2024-02-29T12:00:00.5Z`, `2024-02-29 12:00+02`, `0044-03-15 BC`. Undefined where it is none, or
@@ -25,13 +25,13 @@ export function readMoment(text: string): Moment | undefined {
   if (match === null) return undefined
   const given = Number(match[1])
   if (given === 0) return undefined
-  const year = match[12] === undefined ? given : 1 - given
+  const year = match[13] === undefined ? given : 1 - given
   const month = Number(match[2])
   const day = Number(match[3])
   if (day === 0 || day > daysInMonth(year, month)) return undefined
   const fraction = match[7] ?? ''
   const seconds = secondsOf(Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0), fraction)
-  const offset = secondsOf(Number(match[9] ?? 0), Number(match[10] ?? 0), Number(match[11] ?? 0), '')
+  const offset = secondsOf(Number(match[9] ?? 0), Number(match[10] ?? match[11] ?? 0), Number(match[12] ?? 0), '')
   if (seconds === undefined || offset === undefined || offset >= 16 * 3600) return undefined
   return { year, month, day, seconds, fraction, offset: match[8] === '-' ? -offset : offset }
 }
@@ -45,9 +45,14 @@ function secondsOf(hour: number, minute: number, second: number, fraction: strin
   return hour * 3600 + minute * 60 + second
 }
 
-/** Seconds since 1970 in UTC, whole; the fraction comes on top. A text without a zone is in UTC. */
-export function secondsSince1970({ year, month, day, seconds, offset }: Moment): number {
-  return daysOf(year, month, day) * 86_400 + seconds - offset
+/**
+ * Microseconds are what Postgres keeps, rounded. Two numbers, since their sum is more than a double holds: whole seconds since 1970 in UTC, and the
+ * microseconds on top. A text without a zone is in UTC.
+ */
+export function instantOf({ year, month, day, seconds, fraction, offset }: Moment): { readonly seconds: number; readonly micros: number } {
+  const micros = fraction === '' ? 0 : Math.round(Number(`0.${fraction}`) * 1e6)
+  const whole = daysOf(year, month, day) * 86_400 + seconds - offset
+  return micros < 1e6 ? { seconds: whole, micros } : { seconds: whole + 1, micros: 0 }
 }
 
 /**
@@ -66,7 +71,7 @@ export function isPlainMoment(text: string): boolean {
   if (day > 28 && day > daysInMonth(year, month)) return false
   if (!(pair(text, 11) <= 23 && pair(text, 14) <= 59 && pair(text, 17) <= 59)) return false
   if (length === 20) return true
-  if (length === 21 || text.charCodeAt(19) !== 0x2e) return false
+  if (text.charCodeAt(19) !== 0x2e) return false
   for (let at = 20; at < length - 1; at++) if (!(digit(text, at) <= 9)) return false
   return true
 }

@@ -44,6 +44,8 @@ const numericSyntax = /^[ \t\n\v\f\r]*[+-]?(?:(\d+)(?:\.(\d*))?|\.(\d+))(?:[eE](
 const numericWord = /^[ \t\n\v\f\r]*(?:nan|([+-]?)inf(?:inity)?)[ \t\n\v\f\r]*$/i
 const MAX_WHOLE_DIGITS = 131_072
 const MAX_SCALE = 16_383
+// Of zeros too, whatever it comes to.
+const MAX_EXPONENT = 2 ** 30 - 1
 const numericExpected = 'a number, a bigint, or a number as text'
 const numericRange = `a number of at most ${MAX_WHOLE_DIGITS} digits before and ${MAX_SCALE} after the decimal point`
 
@@ -62,7 +64,7 @@ const BIGINT_BOUND = 10n ** 1000n
 function isInNumericRange([, whole = '', fraction = '', onlyFraction = '', exponentText = '0']: readonly string[]): boolean {
   const exponent = Number(exponentText)
   const after = fraction + onlyFraction
-  if (after.length - exponent > MAX_SCALE) return false
+  if (exponent > MAX_EXPONENT || after.length - exponent > MAX_SCALE) return false
   const digits = (whole + after).replace(/^0+/, '')
   return digits === '' || digits.length - after.length + exponent <= MAX_WHOLE_DIGITS
 }

@@ -1,6 +1,6 @@
 import { type ColumnType, plainType } from '../column-type.js'
 import { daysOf, dayText, twoDigits } from './calendar.js'
-import { isPlainMoment, type Moment, readMoment, secondsSince1970 } from './moment.js'
+import { instantOf, isPlainMoment, type Moment, readMoment } from './moment.js'
 
 const DAY_MS = 86_400_000
 const DAY_SECONDS = 86_400
@@ -32,18 +32,23 @@ function momentRule(range: string, isInRange: (moment: Moment) => boolean): Colu
 export const timestamptzType: ColumnType = plainType<Date | string>({
   sql: 'timestamp with time zone',
   refuse: momentRule('a moment from 4714-11-24 BC to 294276-12-31', moment => {
-    const seconds = secondsSince1970(moment)
+    const { seconds } = instantOf(moment)
     return seconds >= FIRST_DAY * DAY_SECONDS && seconds < AFTER_LAST_TIMESTAMP
   }),
   text: value => (typeof value === 'string' ? value : timestampText(value.getTime())),
   canonical(value) {
-    if (typeof value !== 'string')
-      return canonicalInstant(Math.floor(value.getTime() / 1000), (((value.getTime() % 1000) + 1000) % 1000) * 1000)
-    const moment = readMoment(value)
-    if (moment === undefined) return value
-    return canonicalInstant(secondsSince1970(moment), Math.round(Number(`0.${moment.fraction}0`) * 1e6))
+    if (typeof value === 'string') {
+      const moment = readMoment(value)
+      return moment === undefined ? value : canonicalInstant(instantOf(moment))
+    }
+    const seconds = Math.floor(value.getTime() / 1000)
+    return canonicalInstant({ seconds, micros: (value.getTime() - seconds * 1000) * 1000 })
   },
 })
+
+function canonicalInstant({ seconds, micros }: { readonly seconds: number; readonly micros: number }): string {
+  return `${seconds}.${micros}`
+}
 
 /** Of a Date its day in UTC; of a text the day as it stands there, whatever time and zone follow. */
 export const dateType: ColumnType = plainType<Date | string>({
@@ -63,10 +68,6 @@ export const dateType: ColumnType = plainType<Date | string>({
     return moment === undefined ? value : `${daysOf(moment.year, moment.month, moment.day)}`
   },
 })
-
-function canonicalInstant(seconds: number, micros: number): string {
-  return micros >= 1e6 ? canonicalInstant(seconds + 1, micros - 1e6) : `${seconds}.${`${micros}`.padStart(6, '0')}`
-}
 
 // Neighbouring rows mostly lie in one day; with the day at hand the rest is lookups: 5 times toISOString, which knows no BC either.
 let lastDay = Number.NaN
