@@ -7,6 +7,7 @@ import {
   definePipeline,
   type Envelope,
   type Fits,
+  fanOut,
   filesSource,
   handle,
   type Incoming,
@@ -22,6 +23,7 @@ import {
   type RecordContext,
   recordOperator,
   replay,
+  route,
   type Sink,
   type Source,
   split,
@@ -36,12 +38,10 @@ import * as v from 'valibot'
 import { z } from 'zod'
 import {
   cached,
-  fanOut,
   httpSource,
   ingressClient,
   kafkaSource,
   type ResultCache,
-  route,
   type SessionStore,
   slice,
   splitCsv,

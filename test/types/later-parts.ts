@@ -1,11 +1,6 @@
 // Parts that are not there yet, declared as they are meant to be, so that the contracts are tried on them too. A part that arrives leaves this file.
 import type { Operator, Sink, Source } from 'millrace'
 import type { Observable } from 'rxjs'
-import type { FanOutSink, RouteSink } from '../../src/core/fit.js'
-
-type SinksByName = { readonly [name: string]: Sink<never> }
-export declare function route<const M extends SinksByName>(sinks: M): RouteSink<M>
-export declare function fanOut<const M extends SinksByName>(sinks: M): FanOutSink<M>
 
 export declare function kafkaSource(options: {
   readonly brokers: readonly string[]
