@@ -10,27 +10,27 @@ export interface UnsafeNumber {
   readonly end: number
 }
 
-/** The first digits of 2^53 + 1, the smallest integer that no double holds, are 16. */
-const UNSAFE_DIGITS = 16
-/** The largest double has 309 digits. */
-const OVERFLOW_DIGITS = 309
-
 /**
- * Whether a JSON text may hold a number that a double cannot: quick, and wrong only in one direction.
+ * Whether the bytes of a JSON text may hold a number that a double cannot: quick, and wrong only in one direction.
  *
- * Such a number has 16 digits in a row, or an exponent of three. Looking at every third character meets each run of three digits, so a record
- * without long numbers costs a third of a pass (300 bytes: 0.1 µs beside 2 µs of `JSON.parse`).
+ * Such a number is an integer of 16 digits or more, or has an exponent of three: at least five characters of a number in a row (`1e400`). So every
+ * fifth byte is looked at, four at a time (300 bytes: 0.1 µs beside 1.7 µs of `JSON.parse`; a regular expression takes 0.6).
  */
-export function mayHoldUnsafeNumber(json: string): boolean {
+export function mayHoldUnsafeNumber(json: Uint8Array): boolean {
   const { length } = json
-  for (let i = 2; i < length; i += 3) {
-    if (!isDigit(json.charCodeAt(i))) continue
-    let start = i
-    while (start > 0 && isDigit(json.charCodeAt(start - 1))) start--
-    let end = i + 1
-    while (end < length && isDigit(json.charCodeAt(end))) end++
-    if (end - start >= 3 && isSuspect(json, start, end)) return true
-    i = end
+  const blocks = length - 15
+  let i = 4
+  while (i < length) {
+    if (i < blocks && (inNumber[json[i]!]! | inNumber[json[i + 5]!]! | inNumber[json[i + 10]!]! | inNumber[json[i + 15]!]!) === 0) i += 20
+    else if (inNumber[json[i]!] === 0) i += 5
+    else {
+      let start = i
+      while (start > 0 && inNumber[json[start - 1]!] === 1) start--
+      let end = i + 1
+      while (end < length && inNumber[json[end]!] === 1) end++
+      if (end - start >= 5 && isSuspect(json, start, end)) return true
+      i = end + 5
+    }
   }
   return false
 }
@@ -69,36 +69,43 @@ function isUnsafe(number: string): boolean {
   return BigInt(number) !== BigInt(value)
 }
 
-/** Looks around a run of digits: an integer that long, or an exponent; not a fraction, not a part of a string. */
-function isSuspect(json: string, start: number, end: number): boolean {
-  const before = json.charCodeAt(start - 1)
-  if (isExponentSign(json, start)) return startsNumber(json, exponentBase(json, start))
-  if (end - start >= OVERFLOW_DIGITS) return true
-  if (end - start < UNSAFE_DIGITS) return false
-  if (json[end] === '.' || json[end] === 'e' || json[end] === 'E') return false
-  return startsNumber(json, before === MINUS ? start - 1 : start)
-}
-
-const MINUS = 0x2d
+/** 2^53 + 1, the smallest integer that no double holds, has 16 digits. */
+const UNSAFE_DIGITS = 16
+const ZERO = 0x30
+const LOWER_E = 0x65
+const UPPER_E = 0x45
 const PLUS = 0x2b
 
-function isDigit(c: number): boolean {
-  return c >= 0x30 && c <= 0x39
+/** 1 for the bytes of which the digits of an unsafe number and its exponent consist. */
+const inNumber = new Uint8Array(256)
+for (const character of '0123456789eE+') inNumber[character.charCodeAt(0)] = 1
+
+/** Whether a run of such bytes holds the digits of a long integer, or an exponent of three digits behind a digit or a fraction. */
+function isSuspect(json: Uint8Array, start: number, end: number): boolean {
+  let digits = 0
+  for (let i = start; i < end; i++) {
+    if (isDigit(json[i]!)) {
+      if (++digits === UNSAFE_DIGITS && !isInFraction(json, i - digits)) return true
+    } else {
+      const isExponent = digits > 0 && (json[i] === LOWER_E || json[i] === UPPER_E)
+      digits = 0
+      if (isExponent && hasThreeDigits(json, json[i + 1] === PLUS ? i + 2 : i + 1)) return true
+    }
+  }
+  return false
 }
 
-function isExponentSign(json: string, start: number): boolean {
-  const at = json.charCodeAt(start - 1) === PLUS ? start - 2 : start - 1
-  return at > 0 && (json[at] === 'e' || json[at] === 'E') && isDigit(json.charCodeAt(at - 1))
+function hasThreeDigits(json: Uint8Array, at: number): boolean {
+  return isDigit(json[at]!) && isDigit(json[at + 1]!) && isDigit(json[at + 2]!)
 }
 
-/** Where the number begins whose exponent's digits begin at `start`. */
-function exponentBase(json: string, start: number): number {
-  let at = json.charCodeAt(start - 1) === PLUS ? start - 2 : start - 1
-  while (at > 0 && (isDigit(json.charCodeAt(at - 1)) || json[at - 1] === '.')) at--
-  return json.charCodeAt(at - 1) === MINUS ? at - 1 : at
+/** What stands before the digits is a point (no integer), or a letter or quote (a string: most long ids are). */
+function isInFraction(json: Uint8Array, before: number): boolean {
+  return before >= 0 && !STARTS_NUMBER.includes(json[before]!)
 }
 
-/** A number follows a bracket, a comma, a colon, space or nothing; in a string it mostly follows something else. */
-function startsNumber(json: string, at: number): boolean {
-  return at <= 0 || ' \t\n\r,:['.includes(json[at - 1]!)
+const STARTS_NUMBER = Buffer.from(' \t\n\r,:[-')
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= ZERO + 9
 }
