@@ -131,9 +131,12 @@ export class BatchWriter {
     const namesDuplicates = !this.sql.isStaged && this.parts.codec.key.length > 0 && refusalOf(first)!.sqlstate === UNIQUE_VIOLATION
     if (namesDuplicates) await connection.prepare('stage', this.sql.prepareStage)
     const refused = new Map<number, MillraceError>()
+    const [failures, covers] = this.closing(batch)
     try {
       // What is deferred would show only at COMMIT, and of no row.
       await connection.message('begin; set constraints all immediate')
+      // First, whatever the outcome of earlier writes: a row that only meets itself was delivered, and does not belong into quarantine.
+      await sendOneByOne(connection, covers)
       for (const [i, group] of groups.entries()) {
         const known = groups.length === 1 ? first : null
         const found =
@@ -147,7 +150,7 @@ export class BatchWriter {
         for (const [row, error] of found) refused.set(group.indexes?.[row] ?? row, error)
       }
       if (refused.size > 0 && this.parts.ledger !== null) throw new BatchError(refused)
-      await sendOneByOne(connection, this.closing(batch).flat())
+      await sendOneByOne(connection, failures)
       await connection.message('commit')
     } catch (error) {
       // A connection that cannot roll back is thrown away.

@@ -87,7 +87,7 @@ create temporary table ${this.stage} on commit delete rows as select null::integ
     const key = this.keyList()
     return `with f as materialized (select distinct on (${key}) ${ordinal}, ${columnList} from ${this.rows(range)} order by ${key}, ${ordinal}),
 i as (insert into ${this.codec.sqlName} (${columnList}) select ${columnList} from f order by ${ordinal} on conflict do nothing returning ${key})
-select ${ordinal} from ${this.rows(range)} where ${ordinal} not in (select f.${ordinal} from f join i using (${key})) order by ${ordinal}`
+select ${ordinal} from (select ${ordinal} from ${this.rows(range)}) s where ${ordinal} not in (select f.${ordinal} from f join i using (${key})) order by ${ordinal}`
   }
 
   private update(shape: RowShape, range?: OrdinalRange): string {
