@@ -11,10 +11,11 @@ export interface Moment {
   readonly fraction: string
   /** Seconds east of UTC. */
   readonly offset: number
+  readonly hasZone: boolean
 }
 
 const syntax =
-  /^(\d{4,7})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{0,60}))?)?(?:[Zz]|([+-])(\d\d)(?:(\d\d)|:(\d\d)(?::(\d\d))?)?)?)?( BC)?$/
+  /^(\d{4,7})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{0,60}))?)?([Zz]|([+-])(\d\d)(?:(\d\d)|:(\d\d)(?::(\d\d))?)?)?)?( BC)?$/
 
 /**
  * Reads ISO 8601 as Postgres does: `2024-02-29`, `2024-02-29T12:00:00.5Z`, `2024-02-29 12:00+02`, `0044-03-15 BC`. Undefined where it is none, or
@@ -25,15 +26,15 @@ export function readMoment(text: string): Moment | undefined {
   if (match === null) return undefined
   const given = Number(match[1])
   if (given === 0) return undefined
-  const year = match[13] === undefined ? given : 1 - given
+  const year = match[14] === undefined ? given : 1 - given
   const month = Number(match[2])
   const day = Number(match[3])
   if (day === 0 || day > daysInMonth(year, month)) return undefined
   const fraction = match[7] ?? ''
   const seconds = secondsOf(Number(match[4] ?? 0), Number(match[5] ?? 0), Number(match[6] ?? 0), fraction)
-  const offset = secondsOf(Number(match[9] ?? 0), Number(match[10] ?? match[11] ?? 0), Number(match[12] ?? 0), '')
+  const offset = secondsOf(Number(match[10] ?? 0), Number(match[11] ?? match[12] ?? 0), Number(match[13] ?? 0), '')
   if (seconds === undefined || offset === undefined || offset >= 16 * 3600) return undefined
-  return { year, month, day, seconds, fraction, offset: match[8] === '-' ? -offset : offset }
+  return { year, month, day, seconds, fraction, offset: match[9] === '-' ? -offset : offset, hasZone: match[8] !== undefined }
 }
 
 /** 24:00:00 and the sixtieth second are times, but nothing comes after them. */

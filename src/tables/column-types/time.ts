@@ -28,14 +28,14 @@ function momentRule(range: string, isInRange: (moment: Moment) => boolean): Colu
   }
 }
 
-/** A text without a zone is read in the session's, which is UTC on Millrace's connections. */
+/** A text without a zone is in UTC, whatever zone the session has. */
 export const timestamptzType: ColumnType = plainType<Date | string>({
   sql: 'timestamp with time zone',
   refuse: momentRule('a moment from 4714-11-24 BC to 294276-12-31', moment => {
     const { seconds } = instantOf(moment)
     return seconds >= FIRST_DAY * DAY_SECONDS && seconds < AFTER_LAST_TIMESTAMP
   }),
-  text: value => (typeof value === 'string' ? value : timestampText(value.getTime())),
+  text: value => (typeof value === 'string' ? zonedText(value) : timestampText(value.getTime())),
   canonical(value) {
     if (typeof value === 'string') {
       const moment = readMoment(value)
@@ -45,6 +45,12 @@ export const timestamptzType: ColumnType = plainType<Date | string>({
     return canonicalInstant({ seconds, micros: (value.getTime() - seconds * 1000) * 1000 })
   },
 })
+
+function zonedText(value: string): string {
+  if (value.endsWith('Z')) return value
+  const moment = readMoment(value)
+  return moment === undefined || moment.hasZone ? value : `${value} UTC`
+}
 
 function canonicalInstant({ seconds, micros }: { readonly seconds: number; readonly micros: number }): string {
   return `${seconds}.${micros}`

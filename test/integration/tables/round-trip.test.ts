@@ -8,7 +8,7 @@ import type { DatabaseSession } from '../../../src/drivers/postgres/database-ses
 import { identifier } from '../../../src/drivers/postgres/literals.js'
 import { prepareTable } from '../../../src/tables/prepare-table.js'
 import { tableCodec } from '../../../src/tables/table-codec.js'
-import { describePostgres, withDatabase } from '../../harness/database.js'
+import { describePostgres, query, withDatabase } from '../../harness/database.js'
 import { sameText, takenRow, wideTable } from '../../harness/wide-table.js'
 
 type Row = Readonly<Record<string, unknown>>
@@ -18,6 +18,11 @@ const longer = process.env['MILLRACE_LONG'] ? 10 : 1
 
 describePostgres('rows of every type, on a server', () => {
   const database = withDatabase()
+  // Another zone than ours: it must change nothing.
+  beforeAll(async () => {
+    const [row] = await query<{ name: string }>(database.connection, 'select current_database() as name')
+    await query(database.connection, `alter database ${row!.name} set timezone = 'America/New_York'`)
+  })
   roundTrips(40 * longer, () => openDatabase(postgres({ connection: database.connection })))
 })
 
