@@ -48,7 +48,7 @@ export function memorySource<T>(records: readonly T[], options: MemorySourceOpti
     endless: option.boolean({ default: false }),
   }) as Resolved<T>
   const list = new MemoryList(records, resolved.endless)
-  return {
+  const source: MemorySource<T> = {
     name: resolved.name,
     commits: 'prefix',
     open: async context => new MemorySourceSession(list, resolved, context),
@@ -56,6 +56,18 @@ export function memorySource<T>(records: readonly T[], options: MemorySourceOpti
     add: (...added) => list.add(added),
     end: () => list.end(),
   }
+  if (typeof records[0] === 'string') overText.add(source)
+  return source
+}
+
+const overText = new WeakSet<object>()
+
+/**
+ * Whether this is a memory source whose records are text: tests that feed it text mean text, and not bytes.
+ * @internal
+ */
+export function isOverText(source: object): boolean {
+  return overText.has(source)
 }
 
 type Resolved<T> = MemorySourceOptions<T> & Required<Pick<MemorySourceOptions<T>, 'name' | 'partition' | 'bytes' | 'endless'>>

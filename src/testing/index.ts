@@ -8,6 +8,7 @@ export { type OperatorBehaviourOptions, operatorBehaviours } from './operator-be
 export { type PositionsBehaviourOptions, type PositionsWorld, positionsBehaviours } from './positions-behaviours.js'
 export { type QuarantineBehaviourOptions, type QuarantineWorld, quarantineBehaviours } from './quarantine-behaviours.js'
 export { type Exit, type TestRecordOptions, type TestRecords, testRecords } from './records.js'
+export { type Feed, type PipelineOutcome, type RunPipelineOptions, runPipeline } from './run-pipeline.js'
 export { sinkBehaviours } from './sink-behaviours.js'
 export type { SinkBehaviourOptions, SinkWorld } from './sink-world.js'
 export { sourceBehaviours } from './source-behaviours.js'
