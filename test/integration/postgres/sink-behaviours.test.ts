@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, it } from 'vitest'
+import { describe, it } from 'vitest'
 import { type Database, openDatabase, postgres } from '../../../src/drivers/postgres/database.js'
-import type { DatabaseSession } from '../../../src/drivers/postgres/database-session.js'
 import { identifier } from '../../../src/drivers/postgres/literals.js'
 import { type PostgresSinkLimits, postgresSink } from '../../../src/sinks/postgres.js'
 import { table } from '../../../src/tables/table.js'
+import type { Behaviour } from '../../../src/testing/behaviour.js'
 import { sinkBehaviours } from '../../../src/testing/sink-behaviours.js'
 import { describePostgres, withDatabase } from '../../harness/database.js'
 
@@ -27,9 +27,9 @@ const variants = [
 ] as const
 
 /** The suite, on a table of its own for each behaviour. `bad` rows pass the check of values and break a constraint. */
-function behaviours(database: () => Database, variant: (typeof variants)[number], limits: PostgresSinkLimits = {}): void {
+function behaviours(database: () => Database, variant: (typeof variants)[number], limits: PostgresSinkLimits = {}): readonly Behaviour[] {
   const row = (n: number): Row => ({ id: n, name: `tab\there "${n}" \\N 'x'\n`, score: n % 3 === 0 ? null : n / 4 })
-  const suite = sinkBehaviours<Row>({
+  return sinkBehaviours<Row>({
     ledger: variant.ledger,
     row,
     bad: n => ({ id: n, name: 'bad', score: -1 }),
@@ -50,27 +50,36 @@ create table ${name} (id bigint primary key, name text not null, score double pr
       }
     },
   })
-  for (const { name, run } of suite) it(name, run)
 }
 
 describePostgres('postgresSink on a server', () => {
   const database = withDatabase()
   const server = () => postgres({ connection: database.connection })
-  for (const variant of variants) describe(variant.name, () => behaviours(server, variant))
-  describe('append with ledger, four writes at a time', () => behaviours(server, variants[2], { maxConcurrentWrites: 4 }))
+  for (const variant of variants) {
+    describe(variant.name, () => {
+      for (const { name, run } of behaviours(server, variant)) it(name, run)
+    })
+  }
+  describe('append with ledger, four writes at a time', () => {
+    for (const { name, run } of behaviours(server, variants[2], { maxConcurrentWrites: 4 })) it(name, run)
+  })
 })
 
 describe('postgresSink on PGlite', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'millrace-pglite-'))
-  const database = postgres({ embedded: join(directory, 'db') })
-  // Held throughout: else PGlite would be opened again for each session.
-  let hold: DatabaseSession
-  beforeAll(async () => {
-    hold = await openDatabase(database)
+  // One test a variant: opening PGlite takes longer than most behaviours, and what is held over tests would count as left behind.
+  it.each(variants)('meets the behaviours: $name', async variant => {
+    const directory = mkdtempSync(join(tmpdir(), 'millrace-pglite-'))
+    const database = postgres({ embedded: join(directory, 'db') })
+    const hold = await openDatabase(database)
+    try {
+      for (const { name, run } of behaviours(() => database, variant)) {
+        await run().catch(cause => {
+          throw new Error(name, { cause })
+        })
+      }
+    } finally {
+      await hold.close()
+      rmSync(directory, { recursive: true, force: true })
+    }
   })
-  afterAll(async () => {
-    await hold.close()
-    rmSync(directory, { recursive: true, force: true })
-  })
-  for (const variant of variants) describe(variant.name, () => behaviours(() => database, variant))
 })
