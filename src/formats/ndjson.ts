@@ -61,13 +61,13 @@ export class NdjsonCutter implements Cutter {
   private whole(from: number, lineEnd: number): boolean {
     const { chunk, base } = this
     const to = lineEnd > from && chunk[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd
+    if (to - from > this.maxRecordBytes) {
+      const kept = Math.min(KEPT_OF_TOO_LARGE, this.maxRecordBytes)
+      return this.onCut(chunk.subarray(from, from + kept), base + from, base + to, 'too large')
+    }
     if (to === from || (chunk[from]! <= 32 && isBlank(chunk, from, to))) return false
     // A plain view: Buffer's own subarray costs three times as much.
-    if (to - from <= this.maxRecordBytes) {
-      return this.onCut(new Uint8Array(chunk.buffer, chunk.byteOffset + from, to - from), base + from, base + to, null)
-    }
-    const kept = Math.min(KEPT_OF_TOO_LARGE, this.maxRecordBytes)
-    return this.onCut(chunk.subarray(from, from + kept), base + from, base + to, 'too large')
+    return this.onCut(new Uint8Array(chunk.buffer, chunk.byteOffset + from, to - from), base + from, base + to, null)
   }
 
   /** A line that began in an earlier chunk. */
