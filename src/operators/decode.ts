@@ -66,16 +66,18 @@ function valueDecoder(format: string, start: () => (text: string) => unknown): D
 
 function linesDecoder(bigIntegers: 'fail' | 'string'): Decode<unknown> {
   return operator(out => {
-    const decodeText = jsonDecoder(bigIntegers)
+    const decodeJson = jsonDecoder(bigIntegers)
+    const decodeLine = (line: Uint8Array) => decodeJson(textOf(line, 'ndjson'))
     return record => {
       const { value } = record
       if (value === null) return out.next(record)
-      const lines = linesOf(textOf(value, 'ndjson'))
-      // One line is the record itself, whatever surrounds it: sources that cut by line pay for no split.
-      if (lines.length === 1) return out.next(record.with(decodeText(lines[0]!)))
+      mustBeBytes(value, 'ndjson')
+      const lines = linesOf(value)
+      // One line is the record itself: sources that cut by line pay for no split.
+      if (lines.length === 1) return out.next(record.with(decodeLine(lines[0]!)))
       for (const child of record.split(lines)) {
         try {
-          out.next(child.with(decodeText(child.value)))
+          out.next(child.with(decodeLine(child.value)))
         } catch (error) {
           child.fail(error, 'decode')
         }
@@ -117,6 +119,19 @@ function mustBeBytes(value: unknown, format: string): void {
   }
 }
 
-function linesOf(text: string): string[] {
-  return text.includes('\n') ? text.split('\n').filter(line => line.trim() !== '') : text.trim() === '' ? [] : [text]
+const LF = 10
+
+/** Cut before decoding, so that a line with wrong bytes fails alone. Lines of nothing but blanks are passed over. */
+function linesOf(bytes: Uint8Array): Uint8Array[] {
+  const lines: Uint8Array[] = []
+  for (let from = 0; from < bytes.length; ) {
+    const found = bytes.indexOf(LF, from)
+    const end = found < 0 ? bytes.length : found
+    const line = bytes.subarray(from, end)
+    if (!line.every(isBlank)) lines.push(line)
+    from = end + 1
+  }
+  return lines
 }
+
+const isBlank = (byte: number): boolean => byte === 32 || byte === 9 || byte === 13
