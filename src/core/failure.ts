@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { attemptsOf } from './attempts.js'
 import { RecordHeaders } from './headers.js'
+import { shown } from './options.js'
 import type { Failure } from './quarantine.js'
 import type { Part } from './receipt.js'
 import type { Codec } from './source.js'
@@ -44,10 +45,11 @@ export function failuresOf(
 /** Bytes as they are; anything else by the source's codec, else as JSON. */
 function rawBytes(value: unknown, codec: Codec<never> | undefined): Uint8Array {
   if (value instanceof Uint8Array) return value
-  if (codec !== undefined) return (codec as unknown as Codec<unknown>).encode(value)
   try {
+    if (codec !== undefined) return (codec as unknown as Codec<unknown>).encode(value)
     return encoder.encode(JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? `${inner}` : inner)) ?? 'null')
   } catch {
-    return encoder.encode(String(value))
+    // The record is failing already; a codec that throws too must not take the run with it.
+    return encoder.encode(shown(value))
   }
 }

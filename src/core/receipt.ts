@@ -38,9 +38,10 @@ export interface Departed {
 }
 
 /**
- * Where a part stands: `open` in the steps, `left` them (it arrived at the writer, was skipped or failed, or became other parts), `settled`.
+ * Where a part stands: `open` in the steps, `left` them (it arrived at the writer, was skipped or failed), `held` by the sink on its own disk,
+ * `settled` (or it became other parts).
  */
-export type PartState = 'open' | 'left' | 'settled'
+export type PartState = 'open' | 'left' | 'held' | 'settled'
 
 /** The smallest thing that settles: a record, or one child of a split, or what several were joined to. */
 export class Part {
@@ -87,8 +88,11 @@ export class Root extends Part {
   /** The records that must be settled by one write because a join tied them; null while it is alone. */
   tie: Tie | null = null
   headers: RecordHeaders | null = null
-  /** Whether a sink holds it on its own disk: it has left the window. */
+  /** Parts that a sink holds on its own disk: these have left the window, the record itself when all that are unsettled have. */
+  held = 0
   isHeld = false
+  /** Whether its bytes were counted in a batch: children of a split share them. */
+  isWeighed = false
   /** The worst that happened to a settled part. */
   outcome: Outcome = 'skipped'
   /** What failed of it, kept only for sources that are told. */
@@ -181,7 +185,9 @@ export function divide(part: Part, count: number): (Part | null)[] {
   let made = 0
   for (let i = 0; i < count; i++) {
     const path = part.path === '' ? `${i}` : `${part.path}.${i}`
-    const isWanted = wanted === '' || wanted === path || wanted.startsWith(`${path}.`) || path.startsWith(`${wanted}.`)
+    // A join is made of members that were quarantined each for itself: what it is split into is wanted whole.
+    const isWanted =
+      wanted === '' || path.startsWith('join') || wanted === path || wanted.startsWith(`${path}.`) || path.startsWith(`${wanted}.`)
     children.push(isWanted ? new Part(part.root, path, part.others, part.members) : null)
     if (isWanted) made++
   }

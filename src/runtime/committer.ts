@@ -7,12 +7,18 @@ import { PrefixTracker, SingleTracker, type Tracker } from './tracker.js'
  */
 export class Committer {
   private readonly dirty = new Set<Tracker>()
+  /** What the commit under way tells. */
+  private telling: readonly Tracker[] = []
+  private isRunning = false
   private running: Promise<void> | null = null
 
   constructor(
     private readonly session: Pick<SourceSession<unknown, unknown>, 'commit'>,
     private readonly options: PersistOptions,
     private readonly onFailure: (error: unknown) => void,
+    /** One commit is done; others may follow at once. */
+    private readonly onCommit: () => void,
+    /** Nothing is left to commit. */
     private readonly onDone: () => void,
   ) {}
 
@@ -22,13 +28,21 @@ export class Committer {
   }
 
   get isIdle(): boolean {
-    return this.running === null && this.dirty.size === 0
+    return !this.isRunning && this.dirty.size === 0
+  }
+
+  /** Whether the source knows all that is settled of this partition. */
+  isTold(tracker: Tracker): boolean {
+    return !this.dirty.has(tracker) && !this.telling.includes(tracker)
   }
 
   /** Commits what is marked, now or right after the commit that is under way. */
   kick(): void {
-    if (this.dirty.size === 0 || this.running !== null) return
+    if (this.dirty.size === 0 || this.isRunning || this.options.signal.aborted) return
+    // Set before: a source may ask for another commit while it is being called.
+    this.isRunning = true
     this.running = this.commitAll().then(() => {
+      this.isRunning = false
       this.running = null
       this.onDone()
     })
@@ -54,6 +68,7 @@ export class Committer {
         if (!this.options.signal.aborted) this.onFailure(error)
         return
       }
+      this.onCommit()
     }
   }
 
@@ -69,12 +84,15 @@ export class Committer {
     }
     const done: (Prefix | Settlement)[] = [...prefixes.map(({ done }) => done), ...singles.flatMap(({ done }) => done)]
     if (done.length === 0) return
+    this.telling = trackers
     try {
       await this.session.commit?.(done)
     } catch (error) {
       for (const tracker of trackers) this.dirty.add(tracker)
       for (const { tracker, done } of singles) tracker.putBack(done)
       throw error
+    } finally {
+      this.telling = []
     }
     for (const { tracker, done } of prefixes) tracker.committed = Math.max(tracker.committed, done.next)
   }

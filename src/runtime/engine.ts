@@ -5,13 +5,14 @@ import type { RunFlow } from '../core/flow.js'
 import { shown } from '../core/options.js'
 import { originText } from '../core/position.js'
 import type { Failure, QuarantineSession } from '../core/quarantine.js'
-import { type Outcome, type Part, type Receiver, type Root, settle } from '../core/receipt.js'
-import type { BatchLimits, SinkSession } from '../core/sink.js'
+import { eachRoot, type Outcome, type Part, type Receiver, type Root, settle } from '../core/receipt.js'
+import type { BatchLimits, Held, SinkSession } from '../core/sink.js'
 import { Exits } from './exits.js'
 import { FailureBudget } from './failure-budget.js'
 import type { FlowControl } from './flow-control.js'
 import { Holds } from './holds.js'
 import type { Limits } from './limits.js'
+import type { PendingBatch } from './pending-batch.js'
 import { concurrentWrites, type RunPlan } from './plan.js'
 import { Quarantining } from './quarantining.js'
 import { Reader } from './reader.js'
@@ -56,20 +57,16 @@ export class Engine {
     const { flow, limits } = options
     this.holds = new Holds({
       settled: (part, outcome, reason, failures) => this.settled(part, outcome, reason, failures),
-      settledRanges: (tracker, ranges, records, outcome) => {
-        if (outcome === 'delivered') options.tally.delivered += records
-        else for (let i = 0; i < records; i++) options.tally.quarantine('held')
-        tracker.settledRanges(ranges.toRanges(), records)
+      settledRanges: (tracker, { positions, records, parts }, outcome) => {
+        if (outcome === 'delivered') options.tally.delivered += parts
+        else options.tally.quarantine('held', parts)
+        tracker.settledRanges(positions.toRanges(), records)
         if (!tracker.isRevoked) this.reader(tracker.source).committer.mark(tracker)
       },
-      release: (root, parts) => {
-        const { window } = this.reader(root.source)
-        root.isHeld = true
-        window.remove(root)
-        window.shrink(parts)
-      },
+      release: (root, parts) => this.reader(root.source).window.shrink(parts),
+      releaseRoot: root => this.releaseRoot(root),
       changed: () => this.afterWrite(),
-      fail: options.fail,
+      fail: cause => options.fail(this.sinkFailed('hold', cause)),
     })
     this.stalls = new StallWatch(flow.clock, limits.stallMs, {
       progress: () => this.progress,
@@ -102,10 +99,11 @@ export class Engine {
         dropped,
         afterWrite: () => this.afterWrite(),
         refused: (record, error) => this.exits.refused(record, error),
-        fenced: partitions => {
-          for (const { source, partition } of partitions) for (const reader of this.readers) reader.fenced(source, partition)
+        fenced: (source, partition, epoch) => {
+          for (const reader of this.readers) reader.fenced(source, partition, epoch)
         },
-        held: (pending, held) => this.holds.take(pending, held),
+        held: (pending, held) => this.take(pending, held),
+        isFull: () => this.holds.records >= limits.maxHeldRecords,
         trackersWithGaps: () => this.trackersWithGaps(),
       },
     )
@@ -199,26 +197,49 @@ export class Engine {
   private settled(part: Part, outcome: Outcome, reason: string | null, failures: readonly Failure[]): void {
     if (part.state === 'settled') return
     const { tally } = this.options
-    const { root } = part
     if (outcome === 'delivered') tally.delivered++
     else if (outcome === 'skipped') tally.skip(reason ?? '')
     else tally.quarantine(reason ?? '')
-    if (failures.length > 0 && !(root.tracker instanceof PrefixTracker)) root.failures = [...(root.failures ?? []), ...failures]
-    if (!root.isHeld) this.reader(root.source).window.shrink(1)
+    if (failures.length > 0) eachRoot(part, member => keepFailures(member, failures))
+    this.leaveWindow(part)
     settle(part, outcome, this.onRootSettled)
   }
 
   /** The partition is another owner's: neither counted nor committed. */
   private dropped(part: Part): void {
     if (part.state === 'settled') return
-    if (!part.root.isHeld) this.reader(part.root.source).window.shrink(1)
+    // A join with a record that is still ours: it could only settle without its row. The run ends, and both come again.
+    const lost = lostOf(part)
+    if (lost !== null) {
+      const { source, partition } = lost.tracker as Tracker
+      return this.options.fail(new MillraceError('MILL_PARTITION_FENCED', { source, partition }))
+    }
+    this.leaveWindow(part)
     settle(part, 'skipped', this.onRootSettled)
+  }
+
+  private leaveWindow(part: Part): void {
+    if (part.state === 'held') return eachRoot(part, letGo)
+    this.reader(part.root.source).window.shrink(1)
+    if (part.root.held > 0 || part.others !== null) eachRoot(part, this.releaseWhereLast)
+  }
+
+  /** The other parts of the record are held, and this is its last in the window. */
+  private readonly releaseWhereLast = (root: Root): void => {
+    if (root.held > 0 && !root.isHeld && root.open === 0 && root.held === root.unsettled - 1) this.releaseRoot(root)
+  }
+
+  private releaseRoot(root: Root): void {
+    root.isHeld = true
+    this.reader(root.source).window.remove(root)
   }
 
   private readonly onRootSettled = (root: Root): void => this.reader(root.source).settled(root)
 
   private afterWrite(): void {
     this.progress++
+    this.sealWhereDue()
+    this.writer.resume()
     for (const reader of this.readers) {
       reader.committer?.kick()
       reader.window.wake()
@@ -231,11 +252,38 @@ export class Engine {
   changed(): void {
     if (this.exits === undefined) return
     this.progress++
+    // A synchronous pipeline comes here with every record; once a batch is enough.
+    for (const { isPushing } of this.readers) if (isPushing) return
     const isEmpty = this.inSteps === 0 && (this.quarantining === null || this.quarantining.pending === 0)
-    if (isEmpty && this.readers.every(({ isQuiet }) => isQuiet)) this.writer.flushIdle()
+    if ((isEmpty || this.isBlocked) && this.readers.every(({ isQuiet }) => isQuiet)) this.writer.flushIdle()
     this.settleWithoutWrite()
     if (this.stepsEnded) this.finish(isEmpty)
     else this.stalls.check()
+  }
+
+  /** The window is full and no handler is at work: nothing comes to the writer before it writes, unless a collector gives what it holds. */
+  private get isBlocked(): boolean {
+    return this.options.flow.working === 0 && this.readers.some(({ isBlocked }) => isBlocked)
+  }
+
+  /** A sink took a batch onto its own disk. At its bound, or when somebody waits for all that is held, it is asked to seal. */
+  private take(pending: PendingBatch, held: Held): void {
+    this.holds.take(pending, held)
+    this.sealWhereDue()
+  }
+
+  private sealWhereDue(): void {
+    if (this.holds.records >= this.options.limits.maxHeldRecords || this.readers.some(({ isDraining }) => isDraining)) this.flushHeld()
+  }
+
+  private flushHeld(): void {
+    if (this.holds.records > 0) this.holds.flush(async () => this.sink.flush?.())
+  }
+
+  private sinkFailed(doing: string, cause: unknown): unknown {
+    return cause instanceof MillraceError
+      ? cause
+      : new MillraceError('MILL_SINK_FAILED', { sink: this.options.plan.sink.name, doing }, { cause })
   }
 
   /** What was skipped or quarantined without a write is committed, and makes room, too. */
@@ -268,7 +316,7 @@ export class Engine {
       return
     }
     if (!this.writer.isIdle) return
-    if (this.holds.records > 0) return this.holds.flush(async () => this.sink.flush?.())
+    if (this.holds.records > 0) return this.flushHeld()
     if (plan.sink.ledger && !this.areGapsCovered) {
       this.areGapsCovered = true
       if ([...this.trackersWithGaps()].length > 0) return this.writer.coverGaps()
@@ -324,10 +372,15 @@ export class Engine {
         },
         becameQuiet: () => this.changed(),
         changed: () => this.changed(),
-        flush: () => {
+        drain: () => {
           flow.flushes.next()
+          this.writer.isPrompt = true
           this.writer.flush()
-          if (this.holds.records > 0) this.holds.flush(async () => this.sink.flush?.())
+          this.flushHeld()
+          this.changed()
+        },
+        drained: () => {
+          this.writer.isPrompt = this.readers.some(({ isDraining }) => isDraining)
         },
         fail,
       })
@@ -375,4 +428,25 @@ export class Engine {
         if (tracker instanceof PrefixTracker && tracker.gaps.size > 0) yield tracker
     }
   }
+}
+
+/** What failed is told only to sources that are told of each record. */
+function keepFailures(root: Root, failures: readonly Failure[]): void {
+  if (!(root.tracker instanceof PrefixTracker)) root.failures = [...(root.failures ?? []), ...failures]
+}
+
+function letGo(root: Root): void {
+  root.held--
+}
+
+/** Of a join the member whose partition is lost, where another member's is not; null where all are, or none. */
+function lostOf(part: Part): Root | null {
+  if (part.others === null) return null
+  let lost: Root | null = null
+  let isOurs = false
+  eachRoot(part, root => {
+    if (root.tracker.isRevoked) lost = root
+    else isOurs = true
+  })
+  return isOurs ? lost : null
 }

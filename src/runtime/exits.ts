@@ -9,7 +9,7 @@ import type { Codec } from '../core/source.js'
 import type { FailureBudget } from './failure-budget.js'
 import type { Quarantining } from './quarantining.js'
 import type { Tracker } from './tracker.js'
-import type { Writer } from './writer.js'
+import { type Writer, weigh } from './writer.js'
 
 /** What the exits ask of the run. */
 export interface ExitsHost {
@@ -61,7 +61,7 @@ export class Exits {
     close(part)
     const { root } = part
     if (!options.ledger) {
-      this.writer.add(record, root.bytes, null)
+      this.writer.add(record, part === root ? root.bytes : weigh(part), null)
     } else if (root.tie === null && root.open === 0 && root.waiting === null && !root.expanded && part.others === null) {
       this.writer.add(record, root.bytes, root)
     } else {
@@ -87,7 +87,7 @@ export class Exits {
     if (departed === null) return
     const { failures } = this.options
     if (typeof failures === 'string') this.depart(departed)
-    else failures.put(departed.failures, () => this.depart(departed))
+    else failures.put(departed.failures, isDurable => isDurable && this.depart(departed))
   }
 
   /** The sink refused a record of a batch. Resolves with what stands for it in the batch; null when the run fails. */
@@ -95,8 +95,8 @@ export class Exits {
     const departed = this.judge(Envelope.partOf(record), error, 'write')
     const { failures } = this.options
     if (departed === null || typeof failures === 'string') return departed
-    await new Promise<void>(resolve => failures.put(departed.failures, resolve))
-    return departed
+    const isDurable = await new Promise<boolean>(resolve => failures.put(departed.failures, resolve))
+    return isDurable ? departed : null
   }
 
   /** Halt, or quarantine as long as the budget lasts. */
@@ -147,6 +147,13 @@ export class Exits {
   private drop(part: Part): void {
     close(part)
     this.host.dropped(part)
+    // The parts that came before and waited for this one.
+    if (isWhole(part.root)) {
+      for (const root of rootsOf(part.root)) {
+        for (const waiting of root.waiting ?? []) this.host.dropped(waiting.part)
+        root.waiting = null
+      }
+    }
     this.host.changed()
   }
 }

@@ -9,36 +9,54 @@ import { nextOf, PrefixTracker } from './tracker.js'
 /** What the holds ask of the engine. */
 export interface HoldsHost {
   settled(part: Part, outcome: Outcome, reason: string | null, failures: readonly Failure[]): void
-  /** The record leaves the window unsettled, with this many parts. */
+  /** The parts leave the window unsettled. */
   release(root: Root, parts: number): void
+  /** All unsettled parts of the record are held: it leaves the window, too. */
+  releaseRoot(root: Root): void
   /** Records known only by their positions are settled. */
-  settledRanges(tracker: PrefixTracker, ranges: RangeSet, records: number, outcome: 'delivered' | 'quarantined'): void
+  settledRanges(tracker: PrefixTracker, held: HeldRanges, outcome: 'delivered' | 'quarantined'): void
   changed(): void
   fail(error: unknown): void
 }
 
+/** Records known only by their positions, and how many parts they were when they were held. */
+export interface HeldRanges {
+  readonly positions: RangeSet
+  records: number
+  parts: number
+}
+
 interface Hold {
-  readonly ranges: Map<PrefixTracker, { readonly positions: RangeSet; records: number }>
+  readonly ranges: Map<PrefixTracker, HeldRanges>
   readonly parts: Part[]
 }
 
 /**
  * Batches that a sink took onto its own disk. They have left the window; a record that is wholly in one of them is kept as a position in a
- * range, so that ten million held records cost next to no memory. The others (parts of a split, of 'single' sources) keep their receipts.
+ * range, so that ten million held records cost next to no memory. The others (split over several batches, joined, of 'single' sources) keep
+ * their receipts.
  */
 export class Holds {
   /** Held parts. */
   records = 0
-  private flushing: Promise<void> | null = null
+  private isFlushing = false
+  /** Whether something was taken since the last flush began. */
+  private isUnsealed = false
 
   constructor(private readonly host: HoldsHost) {}
 
   take(batch: PendingBatch, held: Held): void {
     const hold: Hold = { ranges: new Map(), parts: [] }
-    for (const record of batch.records) this.keep(hold, Envelope.partOf(record))
+    const together = new Map<Root, number>()
+    for (const record of batch.records) {
+      const { root, path } = Envelope.partOf(record)
+      if (path !== '') together.set(root, (together.get(root) ?? 0) + 1)
+    }
+    for (const record of batch.records) this.keep(hold, Envelope.partOf(record), together)
     for (const { part, outcome, reason, failures } of batch.others) this.host.settled(part, outcome, reason, failures)
     const records = batch.records.length
     this.records += records
+    this.isUnsealed = records > 0 || this.isUnsealed
     held.settled.then(
       outcome => {
         this.records -= records
@@ -49,39 +67,50 @@ export class Holds {
     )
   }
 
-  /** Seals what is held; one flush at a time. */
+  /** Seals what is held; one flush at a time, and none while nothing was taken since the last one. */
   flush(flush: () => Promise<void>): void {
-    if (this.flushing !== null) return
-    this.flushing = flush().then(
+    if (this.isFlushing || !this.isUnsealed) return
+    this.isFlushing = true
+    this.isUnsealed = false
+    flush().then(
       () => {
-        this.flushing = null
+        this.isFlushing = false
+        this.host.changed()
       },
       error => this.host.fail(error),
     )
   }
 
-  private keep(hold: Hold, part: Part): void {
+  private keep(hold: Hold, part: Part, together: ReadonlyMap<Root, number>): void {
     const { root } = part
-    const isWhole = part.others === null && root.unsettled === 1 && root.open === 0
-    if (!isWhole || !(root.tracker instanceof PrefixTracker)) {
-      eachRoot(part, member => {
-        if (!member.isHeld && member.open === 0 && member.unsettled === 1) this.host.release(member, member === root ? 1 : 0)
-      })
-      hold.parts.push(part)
+    part.state = 'held'
+    this.host.release(root, 1)
+    const inBatch = part.path === '' ? 1 : together.get(root)!
+    if (part.others === null && root.open === 0 && root.unsettled === inBatch && root.tracker instanceof PrefixTracker) {
+      if (!root.isHeld) this.keepRange(hold, root.tracker, root, inBatch)
       return
     }
-    let known = hold.ranges.get(root.tracker)
+    eachRoot(part, member => {
+      member.held++
+      if (!member.isHeld && member.open === 0 && member.held === member.unsettled) this.host.releaseRoot(member)
+    })
+    hold.parts.push(part)
+  }
+
+  private keepRange(hold: Hold, tracker: PrefixTracker, root: Root, parts: number): void {
+    let known = hold.ranges.get(tracker)
     if (known === undefined) {
-      known = { positions: new RangeSet(), records: 0 }
-      hold.ranges.set(root.tracker, known)
+      known = { positions: new RangeSet(), records: 0, parts: 0 }
+      hold.ranges.set(tracker, known)
     }
     known.positions.add(root.incoming.position as number, nextOf(root.incoming))
     known.records++
-    this.host.release(root, 1)
+    known.parts += parts
+    this.host.releaseRoot(root)
   }
 
   private settle(hold: Hold, outcome: 'delivered' | 'quarantined'): void {
-    for (const [tracker, { positions, records }] of hold.ranges) this.host.settledRanges(tracker, positions, records, outcome)
+    for (const [tracker, held] of hold.ranges) this.host.settledRanges(tracker, held, outcome)
     for (const part of hold.parts) this.host.settled(part, outcome, outcome === 'quarantined' ? 'held' : null, [])
   }
 }

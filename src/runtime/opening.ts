@@ -8,12 +8,13 @@ import { persist } from './persist.js'
  *
  * @throws {MillraceError} `MILL_START_TIMEOUT` with what was waited for as its cause; the part's own error when it is not retryable.
  */
-export async function openWithin<T>(
+export async function openWithin<T extends { close?: (() => Promise<void>) | undefined }>(
   part: { readonly kind: 'sink' | 'source' | 'quarantine'; readonly name: string },
   open: () => Promise<T>,
   options: { readonly clock: Clock; readonly flow: FlowControl; readonly ms: number },
 ): Promise<T> {
   const { clock, flow, ms } = options
+  if (flow.signal.aborted) throw flow.signal.reason
   const giveUp = new AbortController()
   const onAbort = () => giveUp.abort()
   flow.signal.addEventListener('abort', onAbort, { once: true })
@@ -24,7 +25,7 @@ export async function openWithin<T>(
     giveUp.abort()
   })
   try {
-    return await persist(open, {
+    const opened = persist(open, {
       clock,
       signal: giveUp.signal,
       onWait: error => {
@@ -33,6 +34,7 @@ export async function openWithin<T>(
       },
       onResume: () => flow.resumed(),
     })
+    return await unlessAborted(opened, giveUp.signal)
   } catch (error) {
     if (flow.signal.aborted) throw flow.signal.reason
     if (isOver) throw new MillraceError('MILL_START_TIMEOUT', { part: `${part.kind} ${part.name}`, ms }, { cause: waitedFor ?? error })
@@ -43,4 +45,19 @@ export async function openWithin<T>(
     cancel()
     flow.signal.removeEventListener('abort', onAbort)
   }
+}
+
+/** What was opened, or a throw as soon as the signal is aborted: what is opened too late is closed again. */
+function unlessAborted<T extends { close?: (() => Promise<void>) | undefined }>(opened: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal.reason)
+      opened.then(
+        session => session.close?.().catch(() => {}),
+        () => {},
+      )
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    opened.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }

@@ -15,7 +15,7 @@ export interface QuarantiningHost {
 
 interface Waiting {
   readonly failures: readonly Failure[]
-  readonly then: () => void
+  readonly then: (isDurable: boolean) => void
 }
 
 /**
@@ -35,8 +35,9 @@ export class Quarantining {
   /** Entries that are not durable yet. */
   pending = 0
 
-  /** Calls `then` when the failures are durable. */
-  put(failures: readonly Failure[], then: () => void): void {
+  /** Calls `then` with true when the failures are durable, with false when the run ends before. */
+  put(failures: readonly Failure[], then: (isDurable: boolean) => void): void {
+    if (this.host.signal.aborted) return then(false)
     this.pending += 1
     this.queue.push({ failures, then })
     if (!this.isPutting) void this.putAll()
@@ -59,12 +60,21 @@ export class Quarantining {
         })
       } catch (cause) {
         const first = failures[0] ? originText(failures[0].origin) : 'none'
-        this.host.fail(new MillraceError('MILL_QUARANTINE_FAILED', { quarantine: this.name, failures: failures.length, first }, { cause }))
+        if (!this.host.signal.aborted)
+          this.host.fail(
+            new MillraceError('MILL_QUARANTINE_FAILED', { quarantine: this.name, failures: failures.length, first }, { cause }),
+          )
+        this.giveUp(taken)
         break
       }
       this.pending -= taken.length
-      for (const { then } of taken) then()
+      for (const { then } of taken) then(true)
     }
     this.isPutting = false
+    this.giveUp(this.queue)
+  }
+
+  private giveUp(waiting: readonly Waiting[]): void {
+    for (const { then } of waiting) then(false)
   }
 }

@@ -31,8 +31,9 @@ export interface ReaderHost {
   /** The reader waits, for its source or for room. */
   becameQuiet(): void
   changed(): void
-  /** Everything of these partitions that the writer holds is to be written now. */
-  flush(): void
+  /** A drain begins: what is held anywhere is to be written now, and until it ends nothing waits for a timer. */
+  drain(): void
+  drained(): void
   fail(error: unknown): void
 }
 
@@ -46,11 +47,14 @@ export class Reader {
   isQuiet = false
   isBlocked = false
   isDone = false
+  /** A batch is being pushed through the steps: what settles on the way is looked at when it is through. */
+  isPushing = false
   /** The record that is being pushed through the steps: named when a plain operator throws. */
   current: Root | null = null
   committer!: Committer
   receiver!: Receiver
   private session!: Session
+  private isClosed = false
   private readonly subscribers: Subscriber<Envelope<unknown>>[] = []
   private readonly drains: { readonly trackers: readonly Tracker[]; resolve(): void }[] = []
   private readonly takingOver = new Map<string, Promise<Tracker>>()
@@ -87,7 +91,8 @@ export class Reader {
       this.session,
       { clock, signal, onWait: error => host.flow.waits(error), onResume: () => host.flow.resumed() },
       cause => host.fail(this.failed('commit', cause)),
-      () => this.committed(),
+      () => this.resolveDrains(),
+      () => this.host.changed(),
     )
     // A run that was killed between its last write and its commit left the source behind the ledger: it is told at once.
     for (const tracker of this.trackers.values()) this.committer.mark(tracker)
@@ -107,6 +112,7 @@ export class Reader {
     } catch (error) {
       if (!host.reading.aborted) host.fail(error)
     }
+    this.isPushing = false
     this.isDone = true
     this.isQuiet = true
     for (const subscriber of [...this.subscribers]) subscriber.complete()
@@ -121,9 +127,11 @@ export class Reader {
     if (!tracker.isRevoked) this.committer.mark(tracker)
   }
 
-  /** Another owner has the partition, if it is one of this reader. */
-  fenced(source: string, fenced: string): void {
-    const [partition] = [...this.trackers].find(([, tracker]) => tracker.source === source && tracker.partition === fenced) ?? []
+  /** A write under this epoch was refused: another owner has the partition, if it is one of this reader. */
+  fenced(source: string, fenced: string, epoch: bigint): void {
+    const [partition] =
+      [...this.trackers].find(([, tracker]) => tracker.source === source && tracker.partition === fenced && tracker.epoch === epoch) ?? []
+    // Given back and taken over anew while the write was under way: then it was this reader that fenced it.
     if (partition === undefined) return
     this.revoked([partition])
     if (this.session.fenced === undefined) this.host.fail(new MillraceError('MILL_PARTITION_FENCED', { source: this.name, partition }))
@@ -139,7 +147,14 @@ export class Reader {
   }
 
   async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
     await this.session?.close?.()
+  }
+
+  /** Whether the source waits for partitions to be written and committed. */
+  get isDraining(): boolean {
+    return this.drains.length > 0
   }
 
   private async untilRoom(): Promise<void> {
@@ -168,6 +183,7 @@ export class Reader {
         host.flow.waits(error)
         await delay(host.flow.clock, backoff.delayMs, host.reading).catch(() => {})
         host.flow.resumed()
+        if (host.reading.aborted) return null
       } finally {
         clearImmediate(turn)
         this.isQuiet = false
@@ -188,9 +204,11 @@ export class Reader {
       const partition = incoming.partition ?? '0'
       let tracker = this.trackers.get(partition)
       if (tracker === undefined) {
+        this.isPushing = false
         tracker = await this.takeOver(partition)
         if (host.flow.signal.aborted) return
       }
+      this.isPushing = true
       if (!tracker.open(incoming)) continue
       const root = new Root(
         this.receiver,
@@ -206,8 +224,10 @@ export class Reader {
       host.pushed()
       pushed++
       this.give(root)
-      if (host.flow.signal.aborted) return
+      if (host.flow.signal.aborted) break
     }
+    this.isPushing = false
+    host.changed()
     // All were delivered before: give the event loop a turn, or a long covered stretch would hold it.
     if (pushed === 0) await new Promise(resolve => setImmediate(resolve))
   }
@@ -296,27 +316,23 @@ export class Reader {
           signal.removeEventListener('abort', drain.resolve)
           const at = this.drains.indexOf(drain)
           if (at >= 0) this.drains.splice(at, 1)
+          this.host.drained()
           resolve()
         },
       }
       if (signal.aborted) return resolve()
       signal.addEventListener('abort', drain.resolve, { once: true })
       this.drains.push(drain)
-      this.host.flush()
+      this.host.drain()
       this.resolveDrains()
     })
-  }
-
-  private committed(): void {
-    this.resolveDrains()
-    this.host.changed()
   }
 
   /** A drain is over when its partitions are settled and nothing is left to commit. */
   resolveDrains(): void {
     if (this.drains.length === 0) return
     for (const drain of [...this.drains]) {
-      if (drain.trackers.every(tracker => tracker.isRevoked || (tracker.unsettled === 0 && this.committer.isIdle))) drain.resolve()
+      if (drain.trackers.every(tracker => tracker.isRevoked || (tracker.unsettled === 0 && this.committer.isTold(tracker)))) drain.resolve()
     }
   }
 

@@ -8,6 +8,7 @@ import { FlowControl } from './flow-control.js'
 import { type Limits, resolveBatchLimits, resolveLimits } from './limits.js'
 import { openWithin } from './opening.js'
 import { concurrentWrites, type RunPlan } from './plan.js'
+import type { Reader } from './reader.js'
 import { type RunSummary, Tally } from './tally.js'
 
 /** Where a run stands. `waiting`: for infrastructure that is away. */
@@ -169,8 +170,12 @@ export class Run implements PipelineRun {
       this.quarantine = await openWithin({ kind: 'quarantine', name: onFailure.name }, () => onFailure.open({ pipeline }), options)
     }
     this.engine.connect(this.sink, this.quarantine)
+    const opened = async (reader: Reader): Promise<Reader> => {
+      await reader.open(log)
+      return reader
+    }
     for (const reader of this.engine.readers) {
-      if (this.failed() === null) await openWithin({ kind: 'source', name: reader.name }, () => reader.open(log), options)
+      if (this.failed() === null) await openWithin({ kind: 'source', name: reader.name }, () => opened(reader), options)
     }
   }
 
@@ -190,7 +195,10 @@ export class Run implements PipelineRun {
 
   /** Lets what is under way end, commits what is settled (not after an abort), closes everything. A part that hangs is left behind. */
   private async close(): Promise<void> {
-    const bounded = (work: Promise<unknown> | undefined): Promise<void> => this.bounded(work ?? Promise.resolve())
+    // One bound for all parts. After a failure it is short: stop() may have used up its time before.
+    const { stopTimeoutMs } = this.limits
+    const deadline = this.clock.now() + (this.failure === null ? stopTimeoutMs : Math.min(stopTimeoutMs, MAX_CLOSING_MS))
+    const bounded = (work: Promise<unknown>): Promise<void> => this.bounded(work, deadline)
     await bounded(this.engine.ended())
     this.flow.flushes.complete()
     for (const reader of this.engine.readers) {
@@ -202,9 +210,9 @@ export class Run implements PipelineRun {
     await bounded(this.closed(`sink ${this.plan.sink.name}`, () => this.sink?.close?.()))
   }
 
-  private bounded(work: Promise<unknown>): Promise<void> {
+  private bounded(work: Promise<unknown>, deadline: number): Promise<void> {
     return new Promise(resolve => {
-      const cancel = this.clock.after(this.limits.stopTimeoutMs, resolve)
+      const cancel = this.clock.after(Math.max(0, deadline - this.clock.now()), resolve)
       const end = () => {
         cancel()
         resolve()
@@ -225,6 +233,9 @@ export class Run implements PipelineRun {
     return this.tally.summary(((this.endedAt ?? this.clock.now()) - this.startedAt) / 1000)
   }
 }
+
+/** How long the parts of a run that failed may take to end. */
+const MAX_CLOSING_MS = 5_000
 
 function signalled(): { readonly promise: Promise<void>; signal(): void } {
   let signal!: () => void

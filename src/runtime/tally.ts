@@ -24,9 +24,9 @@ export class Tally {
     this.count(reason)
   }
 
-  quarantine(reason: string): void {
-    this.quarantined++
-    this.count(reason)
+  quarantine(reason: string, parts = 1): void {
+    this.quarantined += parts
+    this.count(reason, parts)
   }
 
   summary(seconds: number): RunSummary {
@@ -34,7 +34,7 @@ export class Tally {
     return { delivered, skipped, quarantined, reasons: Object.fromEntries(this.reasons), seconds }
   }
 
-  private count(reason: string): void {
-    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1)
+  private count(reason: string, parts = 1): void {
+    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + parts)
   }
 }

@@ -70,7 +70,8 @@ export class PrefixTracker extends Tracker {
   skipTo(next: number): void {
     if (next <= this.reached) return
     const gap = new RangeSet()
-    gap.add(this.reached, next)
+    // What lies before the prefix is settled, and no gap, though nothing of it was given in this run.
+    gap.add(Math.max(this.reached, this.prefix), next)
     for (const [from, to] of this.beyond.toRanges()) gap.remove(from, to)
     for (const [from, to] of gap.toRanges()) {
       this.gaps.add(from, to)

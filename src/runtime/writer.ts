@@ -4,7 +4,7 @@ import { Envelope } from '../core/envelope.js'
 import { MillraceError } from '../core/errors.js'
 import type { Failure } from '../core/quarantine.js'
 import { RangeSet } from '../core/ranges.js'
-import type { Departed, Outcome, Part, Root } from '../core/receipt.js'
+import { type Departed, eachRoot, type Outcome, type Part, type Root } from '../core/receipt.js'
 import { isRetryable } from '../core/retryable.js'
 import { BatchError, type BatchLimits, type Cover, CoveredError, FencedError, type Held, type SinkSession } from '../core/sink.js'
 import { PendingBatch } from './pending-batch.js'
@@ -22,8 +22,11 @@ export interface WriterHost {
   dropped(part: Part): void
   /** The sink refuses this record. Returns what replaces it in the batch once its failure is durable or will be by this batch; null when the run fails. */
   refused(record: Envelope<unknown>, error: unknown): Promise<Departed | null>
-  fenced(partitions: FencedError['partitions']): void
+  /** A write under this epoch was refused. */
+  fenced(source: string, partition: string, epoch: bigint): void
   held(batch: PendingBatch, held: Held): void
+  /** The sink holds as much as it may: nothing is written before some of it is settled. */
+  isFull(): boolean
   waits(reason: unknown): void
   resumed(): void
   fail(error: unknown): void
@@ -63,6 +66,8 @@ export class Writer {
   /** Parts handed over and not settled. */
   holding = 0
   private readonly buckets: Bucket[]
+  /** Somebody waits for what is held: batches go as soon as there is a slot. */
+  isPrompt = false
   private isDraining = false
   private readonly underWay = new Set<Promise<void>>()
 
@@ -82,6 +87,7 @@ export class Writer {
   /** One record with its row, alone: the common case. With a ledger `covered` is its root. */
   add(record: Envelope<unknown>, bytes: number, covered: Root | null): void {
     const bucket = this.buckets.length === 1 ? this.buckets[0]! : this.bucketOf(record)
+    if (bucket.open.bytes + bytes > this.options.limits.maxBytes) this.sealFor(bucket)
     const { open } = bucket
     open.records.push(record)
     open.bytes += bytes
@@ -93,13 +99,20 @@ export class Writer {
   /** Parts that must be written together, and the records that they complete. */
   addTogether(departed: readonly Departed[], covered: readonly Root[]): void {
     const bucket = this.buckets[0]!
+    const { maxRecords, maxBytes } = this.options.limits
+    let rows = 0
+    let bytes = 0
+    for (const { record, part } of departed) {
+      if (record === null) continue
+      rows++
+      bytes += weigh(part)
+    }
+    if (rows > 0 && (bucket.open.records.length + rows > maxRecords || bucket.open.bytes + bytes > maxBytes)) this.sealFor(bucket)
     const { open } = bucket
+    open.bytes += bytes
     for (const part of departed) {
       if (part.record === null) open.others.push(part)
-      else {
-        open.records.push(part.record)
-        open.bytes += part.record.bytes
-      }
+      else open.records.push(part.record)
     }
     for (const root of covered) open.roots.push(root)
     this.holding += departed.length
@@ -128,6 +141,11 @@ export class Writer {
       bucket.isDue = true
       this.pump(bucket)
     }
+  }
+
+  /** What was held is settled: goes on where the sink held as much as it may. */
+  resume(): void {
+    for (const bucket of this.buckets) if (bucket.sealed.length > 0 || bucket.isDue) this.pump(bucket)
   }
 
   /** Writes the gaps that no batch has covered, at the end of a run with a ledger. */
@@ -160,7 +178,7 @@ export class Writer {
     if (open.records.length >= maxRecords || open.bytes >= maxBytes || open.others.length >= maxRecords * 10) {
       this.seal(bucket)
       this.pump(bucket)
-    } else if (this.isDraining || maxWaitMs === 0) {
+    } else if (this.isDraining || this.isPrompt || maxWaitMs === 0) {
       bucket.isDue = true
       this.pump(bucket)
     } else if (open.cancelTimer === null) {
@@ -171,6 +189,13 @@ export class Writer {
     }
   }
 
+  /** What comes next would pass the bounds: the open batch goes without it. */
+  private sealFor(bucket: Bucket): void {
+    if (bucket.open.records.length === 0) return
+    this.seal(bucket)
+    this.pump(bucket)
+  }
+
   private seal(bucket: Bucket): void {
     bucket.open.cancelTimer?.()
     bucket.sealed.push(bucket.open)
@@ -179,17 +204,19 @@ export class Writer {
   }
 
   private pump(bucket: Bucket): void {
-    while (bucket.writing < bucket.slots && !this.host.signal.aborted) {
+    while (bucket.writing < bucket.slots && !this.host.signal.aborted && !this.host.isFull()) {
       if (bucket.sealed.length === 0 && bucket.isDue && !bucket.open.isEmpty) this.seal(bucket)
       const batch = bucket.sealed.shift()
       if (batch === undefined) return
       bucket.writing++
-      const written = this.write(batch).then(() => {
-        bucket.writing--
-        this.underWay.delete(written)
-        this.pump(bucket)
-        this.host.afterWrite()
-      })
+      const written = this.write(batch)
+        .catch(error => this.host.fail(error))
+        .then(() => {
+          bucket.writing--
+          this.underWay.delete(written)
+          this.pump(bucket)
+          this.host.afterWrite()
+        })
       this.underWay.add(written)
     }
   }
@@ -199,18 +226,21 @@ export class Writer {
     const { host, options } = this
     for (let backoff = exponentialBackoff(); !host.signal.aborted; ) {
       this.dropRevoked(batch)
+      if (host.signal.aborted) return
       const given = batch.toBatch(options.ledger, options.ledger ? host.trackersWithGaps() : [])
       if (batch.isEmpty && given.covers.length === 0) return
       try {
         const held = await this.session.write(given, host.signal)
-        if (held) host.held(batch, held)
-        else this.written(batch, given.covers)
+        if (held) {
+          this.holding -= batch.parts
+          host.held(batch, held)
+        } else this.written(batch, given.covers)
         return
       } catch (error) {
         if (host.signal.aborted) return
         if (error instanceof BatchError) {
           if (!(await this.takeOut(batch, error))) return
-        } else if (error instanceof FencedError) host.fenced(error.partitions)
+        } else if (error instanceof FencedError) this.fence(error, given.covers)
         else if (error instanceof CoveredError) this.settleCovered(batch, error)
         else if (isRetryable(error)) {
           await this.wait(error, backoff.delayMs)
@@ -246,12 +276,10 @@ export class Writer {
       )
       return false
     }
-    const replaced: Departed[] = []
-    for (const [index, error] of failed) {
-      const departed = await this.host.refused(records[index]!, error)
-      if (departed === null) return false
-      replaced.push(departed)
-    }
+    // All at once, so that quarantine can take them together.
+    const standIns = await Promise.all([...failed].map(([index, error]) => this.host.refused(records[index]!, error)))
+    const replaced = standIns.filter(departed => departed !== null)
+    if (replaced.length < standIns.length) return false
     const rest = records.filter((_, index) => !failed.has(index))
     if (this.options.ledger) {
       // Nothing was written: the others go again, with the failures and all covers.
@@ -267,6 +295,14 @@ export class Writer {
       this.holding -= replaced.length - batch.others.length
     }
     return true
+  }
+
+  private fence(error: FencedError, covers: readonly Cover[]): void {
+    for (const { source, partition } of error.partitions) {
+      const cover = covers.find(given => given.source === source && given.partition === partition)
+      if (cover === undefined) return this.host.fail(this.failed(error))
+      this.host.fenced(source, partition, cover.epoch)
+    }
   }
 
   private dropRevoked(batch: PendingBatch): void {
@@ -292,6 +328,9 @@ export class Writer {
     const before = batch.parts
     const outcomes = new Map<Part, Departed>(batch.others.map(departed => [departed.part, departed]))
     for (const part of batch.drop(isCovered)) {
+      // A join with a record that is not covered: that one cannot be settled without its row. The run ends, and it comes again.
+      if (part.others !== null && ![part.root, ...part.others].every(isCovered))
+        return this.host.fail(this.failed(new RangeError('CoveredError names some records of a join and not all')))
       const departed = outcomes.get(part)
       this.host.settled(part, departed?.outcome ?? 'delivered', departed?.reason ?? null, departed?.failures ?? NO_FAILURES)
     }
@@ -314,3 +353,13 @@ export class Writer {
 
 const NO_FAILURES: readonly Failure[] = []
 const isRevoked = (root: Root): boolean => (root.tracker as Tracker).isRevoked
+
+/** The bytes that a part adds to its batch: children of one record share its bytes, so the first counts them. */
+export function weigh(part: Part): number {
+  let bytes = 0
+  eachRoot(part, root => {
+    if (!root.isWeighed) bytes += root.bytes
+    root.isWeighed = true
+  })
+  return bytes
+}
