@@ -33,6 +33,7 @@ export class JsonArrayCutter implements Cutter {
   private base: number
   private at = 0
   private isOver = false
+  private hasBegun = false
   private state: State
   /** Of `nested`: how many brackets are open. */
   private depth = 0
@@ -56,6 +57,7 @@ export class JsonArrayCutter implements Cutter {
     this.base += this.chunk.length
     this.chunk = chunk
     this.at = 0
+    this.hasBegun ||= chunk.length > 0
   }
 
   end(): void {
@@ -185,9 +187,9 @@ export class JsonArrayCutter implements Cutter {
     return this.onCut(bytes.subarray(0, Math.min(KEPT_OF_TOO_LARGE, maxRecordBytes)), end - length, end, 'too large')
   }
 
-  /** No element at all, not even a bracket, is an empty file: no records. */
+  /** Without even a bracket it is an empty file: no records. Where reading goes on at the very end, the array was closed before. */
   private finish(): void {
-    if (this.state === 'done' || this.state === 'start') return
+    if (this.state === 'done' || this.state === 'start' || (this.state === 'resumed' && !this.hasBegun)) return
     throw new ContentError('the content ends before the array does', this.base + this.at)
   }
 }

@@ -37,9 +37,13 @@ describe('JsonArrayCutter', () => {
     [',2]', ['11-12 2', 'at 13']],
     ['2,3]', ['10-11 2', '12-13 3', 'at 14']],
     [']', ['at 11']],
-    ['', ['error: the content ends before the array does at byte 10']],
+    [' ', ['error: the content ends before the array does at byte 11']],
   ])('goes on within the array: %j', (text, expected) => {
     for (const chunks of everyCut(Buffer.from(`${text}`))) expect(cutsOf(resumed, chunks, { offset: 10 })).toEqual(expected)
+  })
+
+  it('goes on at the very end', () => {
+    expect(cutsOf(resumed, [], { offset: 10 })).toEqual(['at 10'])
   })
 
   it('keeps the beginning of an element that is too large, and its neighbours, wherever the input is cut', () => {
