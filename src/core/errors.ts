@@ -49,6 +49,9 @@ export const errorTable = {
   MILL_QUARANTINE_FAILED: entry<{ quarantine: string; failures: number; first: string }>(
     d => `quarantine ${d.quarantine} did not take ${d.failures} failed records (the first: ${d.first}); the run stops so that none is lost`,
   ),
+  MILL_QUARANTINE_PREFIX: entry<{ quarantine: string; id: string; kept: number; bytes: number }>(
+    d => `entry ${d.id} of ${d.quarantine} keeps only the first ${d.kept} of ${d.bytes} bytes, so it cannot be replayed`,
+  ),
   MILL_RECORD_FAILED: entry<{ origin: string; stage: string; reason: string }>(
     d => `record ${d.origin} failed in ${d.stage}: ${d.reason} (onFailure is 'halt')`,
   ),

@@ -1,6 +1,7 @@
 import { type Origin, originText } from '../core/position.js'
 import type { QuarantineEntry } from '../core/quarantine.js'
 import type { Cover } from '../core/sink.js'
+import { entryIdentity } from './entry-identity.js'
 import { MemoryLedger } from './memory-ledger.js'
 
 /** The rows of one memory sink, with what each came from. */
@@ -32,6 +33,7 @@ export class MemoryStore {
   readonly entries = new Map<string, QuarantineEntry>()
   private readonly tables = new Map<string, MemoryTable>()
   private readonly places = new Map<string, number>()
+  private readonly idsByIdentity = new Map<string, string>()
   private lastEntry = 0
 
   /** The rows of the sink of this name. The same object every time, so it shows later rows too. */
@@ -58,8 +60,28 @@ export class MemoryStore {
     const refusal = this.ledger.refusal(pipeline, covers)
     if (refusal !== null) throw refusal
     for (const { value, origin } of rows) this.put(table, value, origin, overwrites)
-    for (const entry of entries) this.entries.set(entry.id, entry)
+    for (const entry of entries) this.keep(entry)
     this.ledger.cover(pipeline, covers)
+  }
+
+  /** Keeps an entry, in place of the one that the same record had: see `entryIdentity`. */
+  keep(entry: QuarantineEntry): void {
+    const identity = entryIdentity(entry.pipeline, entry)
+    const formerId = this.idsByIdentity.get(identity)
+    const former = formerId === undefined ? undefined : this.entries.get(formerId)
+    if (former !== undefined) this.entries.delete(former.id)
+    // A replay has only the beginning of a record that was too large to keep: what the first entry knew of the whole goes on.
+    const isHashMissing = entry.rawSha256 === undefined && entry.rawBytes > entry.raw.byteLength && former?.rawSha256 !== undefined
+    this.entries.set(entry.id, isHashMissing ? { ...entry, rawSha256: former.rawSha256 } : entry)
+    this.idsByIdentity.set(identity, entry.id)
+  }
+
+  /** Takes an entry out; an unknown id is passed over. */
+  release(id: string): void {
+    const entry = this.entries.get(id)
+    if (entry === undefined) return
+    this.entries.delete(id)
+    this.idsByIdentity.delete(entryIdentity(entry.pipeline, entry))
   }
 
   private put(name: string, value: unknown, origin: Origin, overwrites: boolean): void {

@@ -21,7 +21,7 @@ export interface MemoryQuarantine extends Quarantine {
 }
 
 /**
- * Keeps failed records in memory.
+ * Keeps failed records in memory. A record that fails again replaces its entry, under a new id.
  *
  * @throws {MillraceError} `MILL_OPTION_INVALID` or `MILL_OPTION_UNKNOWN` for wrong options.
  */
@@ -41,14 +41,14 @@ export function memoryQuarantine(options: MemoryQuarantineOptions = {}): MemoryQ
       async put(failures) {
         // All made before the first is kept: a failure that cannot be kept must not leave half of them behind.
         const entries = failures.map(failure => quarantineEntry(failure, { id: store.nextEntryId(), pipeline, at: clock.now() }))
-        for (const entry of entries) store.entries.set(entry.id, entry)
+        for (const entry of entries) store.keep(entry)
       },
     }),
     async *list(filter = {}) {
       for (const entry of [...store.entries.values()]) if (isWanted(entry, filter)) yield entry
     },
     async release(ids) {
-      for (const id of ids) store.entries.delete(id)
+      for (const id of ids) store.release(id)
     },
   }
 }

@@ -105,10 +105,46 @@ function keeping(on: On): Behaviour[] {
       assert.deepEqual((await listed(world)).map(positionOf).sort(), ['0', '1', '2', '3', '4', '5', '6', '7'])
     }),
 
-    on('the same record may fail again, and has two entries then', async world => {
-      await put(world, [failure(1)])
-      await put(world, [failure(1)])
+    on('a record that fails again has one entry, the last, under a new id', async world => {
+      await put(world, [failure(1), failure(2)])
+      const [first] = await listed(world)
+      await put(world, [failure(1, { stage: 'write', error: new RangeError('again') })])
+      const entries = await listed(world)
+      assert.deepEqual(
+        entries.map(entry => [positionOf(entry), entry.stage, entry.error.message]),
+        [
+          ['2', 'handle', '2 is wrong'],
+          ['1', 'write', 'again'],
+        ],
+      )
+      assert.notEqual(entries[1]!.id, first!.id)
+      // As a replay does that has put it anew: the entry must stay.
+      await world.quarantine().release([first!.id])
       assert.equal((await listed(world)).length, 2)
+    }),
+
+    on('a record twice in one put has one entry, the last', async world => {
+      await put(world, [failure(1), failure(2), failure(1, { stage: 'write' })])
+      assert.deepEqual(
+        (await listed(world)).map(entry => [positionOf(entry), entry.stage]),
+        [
+          ['2', 'handle'],
+          ['1', 'write'],
+        ],
+      )
+    }),
+
+    on('other bytes, another part, position or pipeline are another record', async world => {
+      const origin = { source: 'source', partition: '0', position: 1, part: '' }
+      const others = [
+        failure(1, { raw: Buffer.from('replaced') }),
+        failure('1', { raw: failure(1).raw }),
+        failure(1, { origin: { ...origin, part: '0' } }),
+      ]
+      await put(world, [failure(1)])
+      await put(world, others)
+      await put(world, [failure(1)], 'another')
+      assert.equal((await listed(world)).length, 5)
     }),
 
     on('is durable when put resolves', world =>

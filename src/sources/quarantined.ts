@@ -1,0 +1,65 @@
+import { MillraceError } from '../core/errors.js'
+import { option, resolveOptions } from '../core/options.js'
+import type { Quarantine, QuarantineEntry, QuarantineFilter } from '../core/quarantine.js'
+import type { Incoming, Settlement, Source, SourceSession } from '../core/source.js'
+
+/**
+ * Reads quarantined records, as they were when they were read first: bytes, key, headers, timestamp and origin, so that of a record that was split only
+ * the wanted part comes again. It ends with the last entry that was there when it was opened: a record that fails again does not loop.
+ *
+ * An entry leaves quarantine when its record is settled. One that fails again has by then been put anew, under another id: stores that know the
+ * record by its origin and bytes have replaced the entry, so that there is one before and after, also when the run is killed between the two.
+ * An entry that keeps only the beginning of its record cannot be replayed: it fails with `MILL_QUARANTINE_PREFIX`.
+ *
+ * @param where - Which entries. Default all of them, of every pipeline.
+ * @throws {MillraceError} `MILL_OPTION_INVALID`, `MILL_OPTION_UNKNOWN` for a wrong filter.
+ */
+export function quarantinedSource(quarantine: Quarantine, where: QuarantineFilter = {}): Source {
+  const moment = option.matching('a Date', value => value instanceof Date && !Number.isNaN(value.getTime()), { optional: true })
+  const filter = resolveOptions<QuarantineFilter>('quarantinedSource', where, {
+    stage: option.text({ optional: true }),
+    code: option.text({ optional: true }),
+    pipeline: option.text({ optional: true }),
+    since: moment,
+    until: moment,
+  })
+  return { name: 'quarantine', commits: 'single', open: ({ pipeline }) => openSession(quarantine, filter, pipeline) }
+}
+
+async function openSession(
+  quarantine: Quarantine,
+  filter: QuarantineFilter,
+  pipeline: string,
+): Promise<SourceSession<Uint8Array, Settlement>> {
+  // Held for as long as the run takes: a listing that has ended would else open its place again for each release.
+  const hold = await quarantine.open({ pipeline })
+  const entries = quarantine.list(filter)[Symbol.asyncIterator]()
+  return {
+    async read(limit, signal) {
+      const records: Incoming<Uint8Array>[] = []
+      for (let bytes = 0; records.length < limit.records && bytes < limit.bytes; ) {
+        signal.throwIfAborted()
+        const { value: entry, done } = await entries.next()
+        if (done) break
+        records.push(incomingOf(entry, quarantine.name))
+        bytes += entry.raw.byteLength
+      }
+      return records.length > 0 ? records : null
+    },
+    commit: done => quarantine.release(done.map(({ position }) => `${position}`)),
+    async close() {
+      await entries.return?.()
+      await hold.close?.()
+    },
+  }
+}
+
+function incomingOf(entry: QuarantineEntry, quarantine: string): Incoming<Uint8Array> {
+  const { id, raw, rawBytes, key, headers, timestamp, origin } = entry
+  const incoming = { value: raw, position: id, key, headers, timestamp, origin }
+  if (rawBytes <= raw.byteLength) return incoming
+  // What went wrong first stays to be seen, however often this is tried.
+  const cause = entry.error.code === 'MILL_QUARANTINE_PREFIX' ? entry.error.cause : entry.error
+  const fault = new MillraceError('MILL_QUARANTINE_PREFIX', { quarantine, id, kept: raw.byteLength, bytes: rawBytes }, { cause })
+  return { ...incoming, bytes: rawBytes, fault }
+}

@@ -1,0 +1,67 @@
+import { type ErrorReport, reasonOf } from '../core/error-report.js'
+import type { Failure } from '../core/quarantine.js'
+import { bytesLiteral, literal } from '../drivers/postgres/literals.js'
+import { lastOfEach } from './entry-identity.js'
+import { entryToJson } from './entry-json.js'
+import { quarantineEntry } from './quarantine-entry.js'
+import { QUARANTINE_TABLE } from './quarantine-table.js'
+
+const COLUMNS = [
+  'pipeline', 'source', 'partition', 'position', 'part', 'stage', 'code', 'sqlstate', 'message',
+  'raw', 'raw_bytes', 'raw_sha256', 'key', 'recorded', 'at', 'version', 'entry',
+] // biome-ignore format: a list of names
+
+/** A replay has only the beginning of a record that was too large to keep: what the first entry knew of the whole goes on. */
+const merged = (column: string): string =>
+  column === 'raw_sha256' ? 'raw_sha256 = coalesce(excluded.raw_sha256, q.raw_sha256)' : `${column} = excluded.${column}`
+
+/**
+ * One INSERT of these failures, as text. Of the same identity the last one stays, under a new id: the id names this failure, and a ledger that has
+ * covered the former id must not take the next replay for done.
+ */
+export function insertFailures(failures: readonly Failure[], pipeline: string): string {
+  const rows = [...lastOfEach(pipeline, failures)].map(([identity, failure]) => rowOf(identity, failure, pipeline))
+  return `insert into ${QUARANTINE_TABLE} as q (identity, ${COLUMNS.join(', ')}) values
+${rows.join(',\n')}
+on conflict (identity) do update set id = excluded.id, ${COLUMNS.map(merged).join(', ')}`
+}
+
+function rowOf(identity: string, failure: Failure, pipeline: string): string {
+  const { at: _at, rawSha256, ...entry } = quarantineEntry(failure, { id: '', pipeline, at: 0 })
+  const { origin, stage, error, raw, rawBytes, key, timestamp, version } = entry
+  const values = [
+    literal(identity),
+    textLiteral(pipeline),
+    textLiteral(origin.source),
+    textLiteral(origin.partition),
+    textLiteral(`${origin.position}`),
+    textLiteral(origin.part),
+    textLiteral(stage),
+    textLiteral(reasonOf(error)),
+    textLiteral(sqlstateOf(error)),
+    textLiteral(error.message),
+    bytesLiteral(raw),
+    `${rawBytes}`,
+    textLiteral(rawSha256),
+    key === null ? 'null' : bytesLiteral(key),
+    `to_timestamp(${timestamp / 1000})`,
+    // Entries are found by milliseconds; the server's clock, since processes on several machines may write here.
+    `date_trunc('milliseconds', now())`,
+    textLiteral(version),
+    literal(JSON.stringify(entryToJson(entry))),
+  ]
+  return `(${values.join(', ')})`
+}
+
+/** A text as a column can hold it, and as it is looked for: without NUL and lone surrogates, which stand in `entry` alone. */
+export function cleanText(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\ufffd')
+}
+
+const textLiteral = (text: string | undefined): string => (text === undefined ? 'null' : literal(cleanText(text)))
+
+/** Its own, or that of the first cause that has one. */
+function sqlstateOf(error: ErrorReport): string | undefined {
+  for (let at: ErrorReport | undefined = error; at !== undefined; at = at.cause) if (at.sqlstate !== undefined) return at.sqlstate
+  return undefined
+}
