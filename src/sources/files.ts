@@ -96,6 +96,8 @@ class FilesSession implements SourceSession<Uint8Array, Prefix> {
     const root = resolve(options.root!)
     const patterns = [options.paths].flat() as readonly string[]
     const { files, unreadable } = await findFiles({ patterns, root, followLinks: options.followLinks! })
+    const passing = unreadable.find(({ retryable }) => retryable)
+    if (passing !== undefined) throw passing
     if (files.length === 0) {
       throw unreadable[0] ?? new MillraceError('MILL_FILE_NOT_FOUND', { paths: patterns.map(shown).join(', '), root })
     }

@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, open, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { decode, definePipeline, filesSource, memoryPositions, memoryQuarantine, memorySink } from '../../../src/index.js'
 import { asUser } from '../../harness/as-user.js'
+import { bundle } from '../../harness/bundle.js'
 import { collectGarbage } from '../../harness/collect-garbage.js'
 import { FilesRun, filesIn } from '../../harness/files-run.js'
 
@@ -254,6 +256,23 @@ describe('a file of filesSource that', () => {
       await expect(FilesRun.open({ root, paths: 'c/*', format: 'ndjson' })).rejects.toMatchObject({ code: 'MILL_FILE_UNREADABLE' })
     })
     await chmod(join(root, 'c'), 0o755)
+  })
+})
+
+describe('filesSource without a file descriptor to spare', () => {
+  it('can go again, at start and while it reads, and loses nothing', async () => {
+    const root = await filesIn({ a: 'a\n', b: 'b\n' })
+    const { program, remove } = await bundle('test/unit/sources/files-descriptors.ts')
+    try {
+      const said = execFileSync('bash', ['-c', 'ulimit -n 64; exec "$0" "$@"', process.execPath, program, root], { encoding: 'utf8' })
+      expect(said.trim().split('\n')).toEqual([
+        'open: MILL_FILE_UNREADABLE, retryable',
+        'read: MILL_FILE_UNREADABLE, retryable',
+        'records: a b',
+      ])
+    } finally {
+      await remove()
+    }
   })
 })
 
