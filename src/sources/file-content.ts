@@ -4,8 +4,8 @@ import { GzipReader, isGzip } from '../formats/gunzip.js'
 import { fileError } from './file-error.js'
 import { RawFile, type RawFileOptions } from './raw-file.js'
 
-/** How much of a content's beginning names it. */
-export const HEAD_BYTES = 1024
+/** How much of a content's beginning names it: see `contentIdentity`. */
+const HEAD_BYTES = 1024
 
 /**
  * The content of one file from any byte on: decompressed, where it is gzip.
@@ -13,8 +13,7 @@ export const HEAD_BYTES = 1024
  * Throws `MILL_FILE_UNREADABLE`, `MILL_FILE_CHANGED` or `MILL_FILE_CORRUPT`; what lies before the damage is given first.
  */
 export class FileContent {
-  /** The first bytes of the content, at most 1024. */
-  readonly head: Buffer
+  private beginning: Buffer = Buffer.alloc(0)
   /** Where in the content the next chunk begins. */
   offset = 0
   private gzip: GzipReader | null = null
@@ -28,9 +27,7 @@ export class FileContent {
     private readonly name: string,
     private readonly raw: RawFile,
     private readonly isCompressed: boolean,
-  ) {
-    this.head = Buffer.alloc(0)
-  }
+  ) {}
 
   static async open(options: RawFileOptions): Promise<FileContent> {
     const raw = await RawFile.open(options)
@@ -44,6 +41,11 @@ export class FileContent {
       await raw.close()
       throw fileError(options.name, error)
     }
+  }
+
+  /** The first bytes of the content, at most 1024. */
+  get head(): Buffer {
+    return this.beginning
   }
 
   /** The size of the content in bytes; undefined where it is compressed. */
@@ -100,7 +102,7 @@ export class FileContent {
 
   private async readHead(): Promise<void> {
     if (!this.isCompressed) {
-      this.setHead(await this.raw.beginning(HEAD_BYTES))
+      this.beginning = await this.raw.beginning(HEAD_BYTES)
       return
     }
     const parts: Buffer[] = []
@@ -114,12 +116,8 @@ export class FileContent {
       // Damage this early is met again, and told, after the records before it were read.
       if (!(error instanceof ContentError)) throw error
     }
-    this.setHead(Buffer.from(Buffer.concat(parts).subarray(0, HEAD_BYTES)))
+    this.beginning = Buffer.from(Buffer.concat(parts).subarray(0, HEAD_BYTES))
     await this.rewind()
-  }
-
-  private setHead(head: Buffer): void {
-    ;(this as { head: Buffer }).head = head
   }
 
   private async next(): Promise<Buffer | null> {
