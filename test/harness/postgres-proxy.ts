@@ -86,7 +86,7 @@ class Pair {
     server.setNoDelay(true)
     this.carry('client', client, server, connection, decide)
     this.carry('server', server, client, connection, decide)
-    this.closed = Promise.all([once(client, 'close'), once(server, 'close')])
+    this.closed = Promise.all([closing(client), closing(server)])
   }
 
   cut(): void {
@@ -119,6 +119,9 @@ class Pair {
     source.on('close', () => sink.destroySoon())
   }
 }
+
+// Not `once`, which rejects when a socket is reset.
+const closing = (socket: Socket): Promise<void> => new Promise(resolve => socket.once('close', () => resolve()))
 
 /** Cuts a stream into messages. */
 class MessageReader {
