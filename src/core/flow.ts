@@ -19,6 +19,8 @@ export interface Flow {
 export interface RunFlow extends Flow {
   readonly clock: Clock
   readonly log: Logger
+  /** The engine's operators say how often their record was split before. */
+  ready(depth?: number): Promise<void> | undefined
   /** A handler has begun: while one works, a full window is no stall. */
   began(): void
   ended(): void

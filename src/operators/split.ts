@@ -81,6 +81,7 @@ class Splitting<In, Out> implements Work<In> {
     const flow = record.flow as RunFlow
     this.expansion ??= { target: record.expand<Out>(), given: 0 }
     const { expansion } = this
+    const depth = record.origin.part === '' ? 0 : record.origin.part.split('.').length
     let passedOver = 0
     for await (const value of values) {
       if (this.isOver(flow)) return EXPANDED
@@ -88,8 +89,13 @@ class Splitting<In, Out> implements Work<In> {
         passedOver++
         continue
       }
-      const ready = flow.ready()
-      if (ready !== undefined) await ready
+      const ready = flow.ready(depth)
+      if (ready !== undefined) {
+        // Who waits for room does not work: only so can the run tell that nobody else will make any.
+        flow.ended()
+        await ready
+        flow.began()
+      }
       if (this.isOver(flow)) return EXPANDED
       const child = expansion.target.add(value)
       expansion.given++

@@ -16,6 +16,7 @@ import type { PendingBatch } from './pending-batch.js'
 import { concurrentWrites, type RunPlan } from './plan.js'
 import { Quarantining } from './quarantining.js'
 import { Reader } from './reader.js'
+import { Room } from './room.js'
 import { StallWatch } from './stall-watch.js'
 import type { Tally } from './tally.js'
 import { PrefixTracker, type Tracker } from './tracker.js'
@@ -40,6 +41,8 @@ export interface EngineOptions {
 export class Engine {
   readonly readers: Reader[]
   readonly holds: Holds
+  /** For operators that make many of one. */
+  readonly room: Room
   private sink!: SinkSession<unknown>
   private writer!: Writer
   private exits!: Exits
@@ -75,6 +78,8 @@ export class Engine {
       fail: ms => options.fail(this.forgotten(ms)),
     })
     this.readers = this.makeReaders()
+    const windows = this.readers.map(({ window }) => window)
+    this.room = new Room(() => windows, options.batch.maxRecords)
   }
 
   /** Ties the opened sink and quarantine to the exits. Before this nothing may be read. */
@@ -168,12 +173,6 @@ export class Engine {
     return oldest
   }
 
-  /** For operators that make many of one: undefined while every window has room. */
-  room(): Promise<void> | undefined {
-    const full = this.readers.map(({ window }) => window.room()).filter(room => room !== undefined)
-    return full.length === 0 ? undefined : Promise.all(full).then(() => {})
-  }
-
   get inFlight(): number {
     return this.readers.reduce((sum, { window }) => sum + window.parts, 0)
   }
@@ -257,6 +256,7 @@ export class Engine {
     const isEmpty = this.inSteps === 0 && (this.quarantining === null || this.quarantining.pending === 0)
     if ((isEmpty || this.isBlocked) && this.readers.every(({ isQuiet }) => isQuiet)) this.writer.flushIdle()
     this.settleWithoutWrite()
+    if (this.room.isWanted) this.makeRoom()
     if (this.stepsEnded) this.finish(isEmpty)
     else this.stalls.check()
   }
@@ -333,10 +333,21 @@ export class Engine {
     })
   }
 
+  /** Operators wait that make many of one: for what is being written, or, where nothing is, for a grant. */
+  private makeRoom(): void {
+    this.room.wake()
+    if (!this.room.isWanted || !this.isAtRest) return
+    this.options.flow.flushes.next()
+    if (this.room.isWanted && this.isAtRest) this.room.grant()
+  }
+
+  /** Nobody works on a record, and none is being written. */
+  private get isAtRest(): boolean {
+    return this.options.flow.working === 0 && this.writer.holding === 0 && (this.quarantining === null || this.quarantining.pending === 0)
+  }
+
   private isStuck(): boolean {
-    if (this.inSteps === 0 || this.options.flow.working > 0 || this.writer.holding > 0) return false
-    if (this.quarantining !== null && this.quarantining.pending > 0) return false
-    return this.readers.some(({ isBlocked }) => isBlocked)
+    return this.inSteps > 0 && this.isAtRest && this.readers.some(({ isBlocked }) => isBlocked)
   }
 
   private stepsFailed(cause: unknown): unknown {

@@ -17,14 +17,14 @@ export class FlowControl implements RunFlow {
     readonly log: Logger,
     private readonly host: {
       /** Undefined while the window has room. */
-      room(): Promise<void> | undefined
+      room(depth: number): Promise<void> | undefined
       /** No handler is at work any more. */
       onQuiet(): void
     },
   ) {}
 
-  ready(): Promise<void> | undefined {
-    return this.host.room()
+  ready(depth = 0): Promise<void> | undefined {
+    return this.host.room(depth)
   }
 
   began(): void {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type Clock, systemClock } from '../core/clock.js'
 import { MillraceError } from '../core/errors.js'
 import { type Logger, silentLog } from '../core/log.js'
@@ -78,8 +79,10 @@ export class Run implements PipelineRun {
     this.startedAt = this.clock.now()
     const batch = resolveBatchLimits(`sink ${sink.name}, batch`, sink.batch)
     this.limits = resolveLimits(name, plan.limits, batch, concurrentWrites(sink))
+    // Each handler at work may listen to it; Node warns of a leak from the eleventh on.
+    setMaxListeners(0, this.aborting.signal, this.notReading.signal)
     this.flow = new FlowControl(this.aborting.signal, this.clock, this.log, {
-      room: () => this.engine.room(),
+      room: depth => this.engine.room.ready(depth),
       onQuiet: () => this.engine.changed(),
     })
     this.engine = new Engine({
