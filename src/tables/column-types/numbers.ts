@@ -76,7 +76,7 @@ export const numericType: ColumnType = {
   copy: (value: string | number | bigint) => (typeof value === 'string' ? escapeCopy(value) : `${value}`),
   // As a string: a number of JSON knows neither NaN nor '.5', and the server reads a string at once.
   json: (value: string | number | bigint) => (typeof value === 'string' ? JSON.stringify(value) : `"${value}"`),
-  canonical: (value: string | number | bigint) => (typeof value === 'bigint' ? `${value}` : canonicalNumeric(`${value}`)),
+  canonical: (value: string | number | bigint) => canonicalNumeric(`${value}`),
 }
 
 /** Digits and exponent without the zeros that change no value: '1.50' and '15e-1' are both '15e-1'. */
@@ -90,7 +90,7 @@ function canonicalNumeric(value: string): string {
   if (significant === '') return '0'
   const power = Number(exponent) - after.length + (digits.length - significant.length)
   const sign = value.trimStart().startsWith('-') ? '-' : ''
-  return power >= 0 && power < 40 ? `${sign}${significant}${'0'.repeat(power)}` : `${sign}${significant}e${power}`
+  return `${sign}${significant}e${power}`
 }
 
 function canonicalWord(value: string): string {
