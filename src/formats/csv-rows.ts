@@ -80,7 +80,7 @@ export class CsvCutter implements Cutter {
   cut(): boolean {
     for (;;) {
       while (this.at < this.chunk.length) {
-        if (this.state === ROW ? this.plainRow() : this.scan()) return false
+        if (this.state === ROW ? this.plainRow() : this.scan(this.at)) return false
       }
       if (!this.isOver || this.state === ROW) return true
       if (this.lastRow()) return false
@@ -97,38 +97,47 @@ export class CsvCutter implements Cutter {
     }
     const lineEnd = chunk.indexOf(LF, at)
     if (lineEnd === -1 || lineEnd > this.nextQuote) {
-      this.state = CELL
+      // Up to the first quote, or the end of the chunk, there is nothing to look for.
+      const first = this.nextQuote
+      this.state = first === at || chunk[first - 1] === COMMA ? CELL : PLAIN
       this.cellLineEnd = -1
-      return this.scan()
+      return this.scan(first)
     }
     this.at = lineEnd + 1
     return this.whole(at, lineEnd, null)
   }
 
-  /** Goes on within a row, up to its end or the chunk's. True when a pause is asked for. */
-  private scan(): boolean {
+  /** Goes on within a row from `start`, up to its end or the chunk's. True when a pause is asked for. */
+  private scan(start: number): boolean {
     const { chunk, at: from } = this
     const { length } = chunk
     const boundAt = this.rowStart + this.maxRecordBytes + 1 - this.base
     let { state } = this
-    for (let i = from; i < length; i++) {
-      const byte = chunk[i]!
+    for (let i = start; i < length; i++) {
+      let byte = chunk[i]!
       if (i === boundAt && state >= QUOTED && this.cellLineEnd !== -1) return this.recover()
       if (state === QUOTED) {
-        if (byte === QUOTE) state = CLOSED
-        else if (byte === LF && this.cellLineEnd === -1) {
+        const stop = i < boundAt && boundAt < length ? boundAt : length
+        while (byte !== QUOTE && byte !== LF && ++i < stop) byte = chunk[i]!
+        if (i === stop) i--
+        else if (byte === QUOTE) state = CLOSED
+        else if (this.cellLineEnd === -1) {
           // Already too large: nothing more of it would be kept, and the rows after it must not be swallowed.
           if (i >= boundAt) return this.endRow(from, i)
           this.cellLineEnd = this.base + i
         }
-      } else if (byte === LF) return this.endRow(from, i)
-      else if (byte === COMMA && state !== CLOSED_CR) state = CELL
+        continue
+      }
+      if (state === PLAIN) while (byte !== COMMA && byte !== LF && ++i < length) byte = chunk[i]!
+      if (i === length) break
+      if (byte === LF) return this.endRow(from, i)
+      if (byte === COMMA && state !== CLOSED_CR) state = CELL
       else if (state === CELL) {
         state = byte === QUOTE ? QUOTED : PLAIN
         this.cellLineEnd = -1
       } else if (state === CLOSED && byte === QUOTE) state = QUOTED
       else if (state === CLOSED && byte === CR) state = CLOSED_CR
-      else if (state >= CLOSED) {
+      else {
         if (this.cellLineEnd !== -1) return this.recover()
         // On one line nothing was swallowed: the row ends with its line, and whoever decodes it tells what is wrong.
         state = PLAIN
