@@ -321,7 +321,9 @@ export class Writer {
           : RangeSet.of(positions as [number, number][])
       covered.set(JSON.stringify([source, partition]), set)
     }
-    const isCovered = ({ source, partition, incoming }: Root): boolean => {
+    const isCovered = ({ tracker, incoming }: Root): boolean => {
+      // The ledger's names: of a replay they are not those of the stream that the record is in.
+      const { source, partition } = tracker as Tracker
       const set = covered.get(JSON.stringify([source, partition]))
       return set === undefined ? false : set instanceof Set ? set.has(String(incoming.position)) : set.has(incoming.position as number)
     }
