@@ -15,7 +15,7 @@ await build({
   platform: 'node',
 })
 
-const child = spawn(process.execPath, [join(root, 'dist/cli/start.js'), outfile, ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' })
+const child = spawn(process.execPath, [join(root, 'dist/cli/start.js'), outfile, ...process.argv.slice(2)], { stdio: 'inherit' })
 // A terminal sends its signals to the child too; the child decides when to end.
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => signal === 'SIGTERM' && child.kill(signal))
 child.on('exit', (status, signal) => {

@@ -1,4 +1,5 @@
 import { filesToPostgres, table } from 'millrace'
+import { dataDirectory } from './data.js'
 import { database } from './database.js'
 
 const flights = table('flights', c => ({ departs: c.text(), delay: c.integer(), is_late: c.boolean(), kilometres: c.integer() }), {
@@ -11,7 +12,8 @@ const LATE_MINUTES = 15
 /** 200,000 flights: minutes of delay, miles, and the hour of departure as a fraction. */
 export const flightsPipeline = filesToPostgres({
   name: 'flights',
-  paths: 'node_modules/vega-datasets/data/flights-200k.json',
+  root: dataDirectory,
+  paths: 'flights-200k.json',
   format: 'json',
   schema: {
     type: 'object',

@@ -1,5 +1,6 @@
 import { filesToPostgres, table } from 'millrace'
 import { z } from 'zod'
+import { dataDirectory } from './data.js'
 import { database } from './database.js'
 
 const movies = table(
@@ -30,7 +31,8 @@ const Movie = z.object({
 /** 3,201 films; some titles are numbers, some figures are missing, and years before 1970 were written with two digits and read as 20xx. */
 export const moviesPipeline = filesToPostgres({
   name: 'movies',
-  paths: 'node_modules/vega-datasets/data/movies.json',
+  root: dataDirectory,
+  paths: 'movies.json',
   format: 'json',
   schema: Movie,
   toRow(movie, context) {
