@@ -153,6 +153,9 @@ export class ManualClock implements Clock {
   /** Every delay that was asked for, in ms. */
   readonly delays: number[] = []
 
+  /** @param onQuiet - Called whenever nothing can happen before the next timer. */
+  constructor(private readonly onQuiet: () => void = () => {}) {}
+
   now(): number {
     return this.at
   }
@@ -175,6 +178,7 @@ export class ManualClock implements Clock {
     const until = this.at + ms
     for (;;) {
       await settled()
+      this.onQuiet()
       const next = this.timers.toSorted((a, b) => a.at - b.at || a.order - b.order)[0]
       if (next === undefined || next.at > until) break
       this.timers = this.timers.filter(one => one !== next)
