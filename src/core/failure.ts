@@ -42,14 +42,13 @@ export function failuresOf(
   ]
 }
 
-/** Bytes as they are; anything else by the source's codec, else as JSON. */
+/** Bytes as they are; anything else by the source's codec, else as JSON. What cannot be encoded is kept as text: a failure is never lost for its form. */
 function rawBytes(value: unknown, codec: Codec<never> | undefined): Uint8Array {
   if (value instanceof Uint8Array) return value
   try {
     if (codec !== undefined) return (codec as unknown as Codec<unknown>).encode(value)
     return encoder.encode(JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? `${inner}` : inner)) ?? 'null')
   } catch {
-    // The record is failing already; a codec that throws too must not take the run with it.
-    return encoder.encode(shown(value))
+    return encoder.encode(String(value))
   }
 }

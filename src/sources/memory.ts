@@ -1,5 +1,5 @@
 import { option, resolveOptions } from '../core/options.js'
-import type { Incoming, Prefix, SourceContext, SourceOf, SourceSession } from '../core/source.js'
+import type { Codec, Incoming, Prefix, SourceContext, SourceOf, SourceSession } from '../core/source.js'
 
 /** Options of {@link memorySource}. All functions get the record and its index. */
 export interface MemorySourceOptions<T> {
@@ -29,6 +29,12 @@ export interface MemorySource<T> extends SourceOf<T, 'prefix', Prefix> {
   end(): void
 }
 
+/** Values that are not bytes are quarantined as JSON, and come back on a replay. */
+const json: Codec<unknown> = {
+  encode: value => Buffer.from(JSON.stringify(value) ?? 'null'),
+  decode: bytes => JSON.parse(Buffer.from(bytes).toString()),
+}
+
 /**
  * Gives the records of a list, with their index as position.
  *
@@ -51,6 +57,7 @@ export function memorySource<T>(records: readonly T[], options: MemorySourceOpti
   const source: MemorySource<T> = {
     name: resolved.name,
     commits: 'prefix',
+    ...(records.length > 0 && !(records[0] instanceof Uint8Array) && { codec: json as Codec<T> }),
     open: async context => new MemorySourceSession(list, resolved, context),
     committed: list.committed,
     add: (...added) => list.add(added),
