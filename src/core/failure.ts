@@ -49,6 +49,6 @@ function rawBytes(value: unknown, codec: Codec<never> | undefined): Uint8Array {
     if (codec !== undefined) return (codec as unknown as Codec<unknown>).encode(value)
     return encoder.encode(JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? `${inner}` : inner)) ?? 'null')
   } catch {
-    return encoder.encode(String(value))
+    return encoder.encode(shown(value))
   }
 }
