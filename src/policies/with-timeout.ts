@@ -57,7 +57,16 @@ export function withTimeout<A extends readonly unknown[], R>(
         outer?.removeEventListener('abort', onAbort)
       }
       outer?.addEventListener('abort', onAbort)
-      call(fn, under(args, controller.signal)).then(resolve, reject).finally(release)
+      call(fn, under(args, controller.signal)).then(
+        value => {
+          release()
+          resolve(value)
+        },
+        error => {
+          release()
+          reject(error)
+        },
+      )
     })
 }
 

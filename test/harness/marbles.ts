@@ -38,6 +38,8 @@ export function behavesAsOperator<In, Out>({ operator, inputs, outputs, failing,
     })
     return records
   }
+  // Operators that split give a first child in the record's place.
+  const settledOf = (records: Records) => records.settled.map(name => name.replace('#0', ''))
 
   describe('as an operator', () => {
     it('never ends where its source does not', () => {
@@ -47,11 +49,11 @@ export function behavesAsOperator<In, Out>({ operator, inputs, outputs, failing,
       marbles('|', '|')
     })
     it('gives one for one', () => {
-      expect(marbles('-a-|', '-x-|').settled).toEqual(['0'])
+      expect(settledOf(marbles('-a-|', '-x-|'))).toEqual(['0'])
     })
     it('gives many in their order, at once', () => {
-      expect(marbles('-a--b-c|', '-x--y-z|').settled).toEqual(['0', '1', '2'])
-      expect(marbles('(abc|)', '(xyz|)').settled).toEqual(['0', '1', '2'])
+      expect(settledOf(marbles('-a--b-c|', '-x--y-z|'))).toEqual(['0', '1', '2'])
+      expect(settledOf(marbles('(abc|)', '(xyz|)'))).toEqual(['0', '1', '2'])
     })
     it('passes an error of its source on', () => {
       marbles('-a-#', '-x-#', { error: new Error('broken') })
@@ -62,7 +64,7 @@ export function behavesAsOperator<In, Out>({ operator, inputs, outputs, failing,
     })
     it('fails the record at fault and goes on', () => {
       const records = marbles('-a-f-c-|', '-x---z-|')
-      expect(records.settled).toEqual(['0', '3', '2'])
+      expect(settledOf(records)).toEqual(['0', '3', '2'])
       expect(records.outcomes.get('3')).toMatchObject({ as: 'failed', stage })
     })
     it('settles a record once, however often the operator meets it', () => {
