@@ -1,12 +1,25 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, inject } from 'vitest'
+import { LocalPostgres } from './servers/local-postgres.js'
 
 const address = inject('postgres')
 if (address === undefined) throw new Error('tests that need servers lie in test/integration or test/chaos')
 
 /** `describe` for tests that need the real Postgres; skipped where none could be started (under CI that is an error before any test). */
 export const describePostgres: typeof describe = (address === null ? describe.skip : describe) as typeof describe
+
+/** `describe` for tests that stop and kill the server, and so need one of their own, made of this machine's programs. */
+export const describeOwnPostgres: typeof describe = isOwnPossible() ? describe : (describe.skip as typeof describe)
+
+function isOwnPossible(): boolean {
+  // Under CI they run all the same: and fail with what is missing.
+  if (LocalPostgres.isInstalled() || process.env['CI']) return true
+  console.error(
+    '\nNOT TESTED: what needs a Postgres of its own, for its programs are not on this machine (Debian: apt-get install postgresql).\n',
+  )
+  return false
+}
 
 /** A database of this test file alone, dropped after its last test. Call it at the top of the file; `connection` is there from the first test on. */
 export function withDatabase(): { readonly connection: string } {

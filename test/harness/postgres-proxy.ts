@@ -15,8 +15,8 @@ export interface ProxiedMessage {
 }
 
 /**
- * What becomes of a message: it passes; it is held and with it all that follows in that direction; only its first half passes and the rest is held;
- * it is dropped, as if the network had lost it, and both sides are cut.
+ * What becomes of a message: it passes; it is held, and with it all that follows in that direction; its first half passes and the rest is held (rows of
+ * a COPY so that the server takes that half); it is lost, and both sides are cut.
  */
 export type Verdict = 'pass' | 'hold' | 'half' | 'cut'
 
@@ -53,6 +53,11 @@ export class PostgresProxy {
     return url.href
   }
 
+  /** Lets what is held go on, as if the network had only been slow; `decide` is asked about it anew, but for what passed by half. */
+  release(): void {
+    for (const pair of this.pairs) pair.release()
+  }
+
   /** Cuts all connections, as a network that breaks. New ones may come. */
   cut(): void {
     for (const pair of this.pairs) pair.cut()
@@ -73,8 +78,11 @@ export class PostgresProxy {
   }
 }
 
+type Passing = Pick<ProxiedMessage, 'type' | 'bytes' | 'text'>
+
 class Pair {
   readonly closed: Promise<unknown>
+  private readonly carriers: readonly Carrier[]
 
   constructor(
     private readonly client: Socket,
@@ -82,42 +90,92 @@ class Pair {
     connection: number,
     decide: (message: ProxiedMessage) => Verdict,
   ) {
-    client.setNoDelay(true)
-    server.setNoDelay(true)
-    this.carry('client', client, server, connection, decide)
-    this.carry('server', server, client, connection, decide)
+    const cut = (): void => this.cut()
+    this.carriers = [
+      new Carrier(client, server, message => decide({ from: 'client', connection, ...message }), cut, false),
+      new Carrier(server, client, message => decide({ from: 'server', connection, ...message }), cut, true),
+    ]
     this.closed = Promise.all([closing(client), closing(server)])
+  }
+
+  release(): void {
+    for (const carrier of this.carriers) carrier.release()
   }
 
   cut(): void {
     this.client.destroy()
     this.server.destroy()
   }
+}
 
-  private carry(
-    from: 'client' | 'server',
+/** One direction of a pair. */
+class Carrier {
+  private readonly reader: MessageReader
+  private isHeld = false
+  /** What has been read and not sent on: the message that is held, or its second half. */
+  private held: { readonly message: Passing | null; readonly rest: Buffer } | null = null
+
+  constructor(
     source: Socket,
-    sink: Socket,
-    connection: number,
-    decide: (message: ProxiedMessage) => Verdict,
-  ): void {
+    private readonly sink: Socket,
+    private readonly decide: (message: Passing) => Verdict,
+    private readonly cut: () => void,
+    hasLetter: boolean,
+  ) {
     // A client's first message has no letter.
-    const reader = new MessageReader(from === 'server')
-    let isHeld = false
+    this.reader = new MessageReader(hasLetter)
+    source.setNoDelay(true)
     source.on('data', chunk => {
-      reader.add(chunk)
-      for (let next = reader.next(); next !== null && !isHeld; next = reader.next()) {
-        const verdict = decide({ from, connection, ...next })
-        if (verdict === 'cut') return this.cut()
-        if (verdict === 'pass') sink.write(next.bytes)
-        else isHeld = true
-        if (verdict === 'half') sink.write(next.bytes.subarray(0, next.bytes.length >> 1))
-      }
+      this.reader.add(chunk)
+      this.carry()
     })
     // A side that goes takes the other with it, after what was on its way.
     source.on('error', () => {})
     source.on('close', () => sink.destroySoon())
   }
+
+  release(): void {
+    if (!this.isHeld) return
+    this.isHeld = false
+    const { held } = this
+    this.held = null
+    if (held?.message) this.pass(held.message)
+    else if (held) this.sink.write(held.rest)
+    this.carry()
+  }
+
+  private carry(): void {
+    for (let next = this.isHeld ? null : this.reader.next(); next !== null; next = this.isHeld ? null : this.reader.next()) this.pass(next)
+  }
+
+  private pass(message: Passing): void {
+    const verdict = this.decide(message)
+    if (verdict === 'cut') return this.cut()
+    if (verdict === 'pass') {
+      this.sink.write(message.bytes)
+      return
+    }
+    this.isHeld = true
+    if (verdict === 'hold') {
+      this.held = { message, rest: message.bytes }
+      return
+    }
+    const [first, rest] = halves(message)
+    this.held = { message: null, rest }
+    this.sink.write(first)
+  }
+}
+
+/** A server reads a message whole before it acts on it; but rows may come in messages of any size, so these become two. */
+function halves({ type, bytes }: Passing): [first: Buffer, rest: Buffer] {
+  const middle = bytes.length >> 1
+  const first = Buffer.from(bytes.subarray(0, middle))
+  const rest = bytes.subarray(middle)
+  if (type !== 'd') return [first, rest]
+  first.writeUInt32BE(first.length - 1, 1)
+  const head = Buffer.from(bytes.subarray(0, 5))
+  head.writeUInt32BE(rest.length + 4, 1)
+  return [first, Buffer.concat([head, rest])]
 }
 
 // Not `once`, which rejects when a socket is reset.
@@ -133,7 +191,7 @@ class MessageReader {
     this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk])
   }
 
-  next(): Pick<ProxiedMessage, 'type' | 'bytes' | 'text'> | null {
+  next(): Passing | null {
     const head = this.hasLetter ? 1 : 0
     if (this.pending.length < head + 4) return null
     const length = head + this.pending.readUInt32BE(head)

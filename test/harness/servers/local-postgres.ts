@@ -57,6 +57,15 @@ export class LocalPostgres implements RunningServer {
     return server
   }
 
+  /** Whether the programs are on this machine. */
+  static isInstalled(): boolean {
+    try {
+      return binaries() !== ''
+    } catch {
+      return false
+    }
+  }
+
   get address(): string {
     return `postgres://postgres:${this.password}@127.0.0.1:${this.port}/postgres`
   }

@@ -1,4 +1,4 @@
-/** Where a child is killed. Those of the child's own wrappers first, then those at which the proxy stops. */
+/** Where a child is killed by itself, through what is around its parts. */
 export const ownPoints = [
   'read',
   'handled',
@@ -7,8 +7,10 @@ export const ownPoints = [
   'before the commit to the source',
   'after the commit to the source',
 ] as const
+/** Where the proxy between it and the server stops, and kills it. */
 export const proxyPoints = ['within the write', 'before COMMIT', 'COMMIT sent', 'after COMMIT', 'during a quarantine write'] as const
-export type Point = (typeof ownPoints)[number] | (typeof proxyPoints)[number]
+export type OwnPoint = (typeof ownPoints)[number]
+export type Point = OwnPoint | (typeof proxyPoints)[number]
 
 /** What a child is told, as JSON in MILLRACE_CHAOS. */
 export interface Task {

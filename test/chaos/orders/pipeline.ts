@@ -1,0 +1,131 @@
+import {
+  type Database,
+  decode,
+  definePipeline,
+  filesSource,
+  handle,
+  type Prefix,
+  postgresQuarantine,
+  postgresSink,
+  type Sink,
+  type SinkSession,
+  type SourceOf,
+  type SourceSession,
+  split,
+  table,
+  validate,
+} from 'millrace'
+import { type Order, rowsOf } from './records.js'
+import type { OwnPoint } from './task.js'
+
+/** The key makes a second copy of a row collide; without it one would stand beside the other. Both must not be. */
+export const orderLines = table('lines', c => ({ order_id: c.bigint(), line: c.integer(), account: c.text(), amount: c.integer() }), {
+  key: ['order_id', 'line'],
+})
+
+/** The same table as the tests make it: with a constraint that only the server knows. */
+export const createLines = `create table lines (order_id bigint not null, line integer not null, account text not null,
+  amount integer not null check (amount >= 0), primary key (order_id, line))`
+
+const orderSchema = {
+  type: 'object',
+  properties: {
+    id: { type: 'integer' },
+    account: { type: 'string' },
+    kind: { enum: ['good', 'unhandled', 'skipped', 'unfit', 'refused'] },
+    amounts: { type: 'array', items: { type: 'integer' } },
+  },
+  required: ['id', 'account', 'kind', 'amounts'],
+  additionalProperties: false,
+} as const
+
+/** How {@link ordersPipeline} is made. */
+export interface OrdersOptions {
+  /** Where the files are. */
+  readonly root: string
+  readonly isMended: boolean
+  /** Called at each point that can be seen from outside of the parts. */
+  readonly reached: (point: OwnPoint) => void
+}
+
+/**
+ * files → decode → validate → handle by key → split → Postgres with a ledger, and quarantine in the same database. The points are reached through the
+ * public contracts, by a source, a handler and a sink around the real ones; the product knows nothing of them.
+ */
+export function ordersPipeline(database: Database, { root, isMended, reached }: OrdersOptions) {
+  const sink = postgresSink(database, orderLines, {
+    mode: 'append',
+    ledger: true,
+    lockTimeoutMs: 500,
+    batch: { maxRecords: 40, maxWaitMs: 20 },
+  })
+  return definePipeline({
+    name: 'orders',
+    source: watchedSource(filesSource({ paths: '*', format: 'ndjson', root }), reached),
+    steps: records =>
+      records.pipe(
+        decode('json'),
+        validate(orderSchema),
+        handle(
+          async (given, context) => {
+            await Promise.resolve()
+            if (given.kind === 'unhandled' && !isMended) throw new Error('the handler refuses it')
+            reached('handled')
+            return given.kind === 'skipped' ? context.skip('not wanted') : given
+          },
+          { concurrency: 8, order: 'key', key: given => given.account },
+        ),
+        split(given => rowsOf(given as Order)),
+      ),
+    sink: watchedSink(sink, reached),
+    onFailure: postgresQuarantine(database),
+  })
+}
+
+type Reached = OrdersOptions['reached']
+type PrefixSource = SourceOf<Uint8Array, 'prefix', Prefix>
+
+function watchedSource(source: PrefixSource, reached: Reached): PrefixSource {
+  return {
+    ...source,
+    async open(context) {
+      const session: SourceSession<Uint8Array, Prefix> = await source.open(context)
+      return {
+        async read(limit, signal) {
+          // Few at a time, so that there is much to be killed in.
+          const records = await session.read({ ...limit, records: Math.min(limit.records, 64) }, signal)
+          reached('read')
+          return records
+        },
+        async commit(done) {
+          reached('before the commit to the source')
+          await session.commit?.(done)
+          reached('after the commit to the source')
+        },
+        ...(session.fenced && { fenced: (partition: string) => session.fenced?.(partition) }),
+        ...(session.close && { close: () => session.close!() }),
+      }
+    },
+  }
+}
+
+function watchedSink<S extends Sink<never>>(sink: S, reached: Reached): S {
+  return {
+    ...sink,
+    async open(context) {
+      const session: SinkSession<never> = await sink.open(context)
+      return {
+        takeOver: session.takeOver?.bind(session),
+        check: session.check?.bind(session),
+        async write(batch, signal) {
+          reached('before the write')
+          const held = await session.write(batch, signal)
+          reached('after the write')
+          return held
+        },
+        flush: session.flush?.bind(session),
+        close: session.close?.bind(session),
+      } as SinkSession<never>
+    },
+  }
+}
