@@ -13,7 +13,6 @@ const HEAD_BYTES = 1024
  * Throws `MILL_FILE_UNREADABLE`, `MILL_FILE_CHANGED` or `MILL_FILE_CORRUPT`; what lies before the damage is given first.
  */
 export class FileContent {
-  private beginning: Buffer = Buffer.alloc(0)
   /** Where in the content the next chunk begins. */
   offset = 0
   private gzip: GzipReader | null = null
@@ -27,15 +26,17 @@ export class FileContent {
     private readonly name: string,
     private readonly raw: RawFile,
     private readonly isCompressed: boolean,
+    private beginning: Buffer,
   ) {}
 
   static async open(options: RawFileOptions): Promise<FileContent> {
     const raw = await RawFile.open(options)
     try {
-      const isCompressed = isGzip(await raw.beginning(3))
+      const beginning = await raw.beginning(HEAD_BYTES)
+      const isCompressed = isGzip(beginning)
       if (!isCompressed && options.path.endsWith('.gz')) throw new ContentError('it is named .gz and does not begin like gzip', 0)
-      const content = new FileContent(options.name, raw, isCompressed)
-      await content.readHead()
+      const content = new FileContent(options.name, raw, isCompressed, beginning)
+      if (isCompressed) await content.readHead()
       return content
     } catch (error) {
       await raw.close()
@@ -101,10 +102,6 @@ export class FileContent {
   }
 
   private async readHead(): Promise<void> {
-    if (!this.isCompressed) {
-      this.beginning = await this.raw.beginning(HEAD_BYTES)
-      return
-    }
     const parts: Buffer[] = []
     try {
       while (this.offset < HEAD_BYTES) {

@@ -1,9 +1,12 @@
 import { type Dirent, readdir } from 'node:fs'
-import { lstat, stat } from 'node:fs/promises'
+import { lstat, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path'
 import { type FileSystemAdapter, glob } from 'tinyglobby'
 import type { MillraceError } from '../core/errors.js'
 import { fileError } from './file-error.js'
+
+/** Bounds the promises at hand, not the files: Node looks at four at a time. */
+const LOOKS_AT_ONCE = 256
 
 /** A file that the patterns name. */
 export interface FoundFile {
@@ -40,18 +43,39 @@ export async function findFiles({ patterns, root, followLinks }: FindOptions): P
     fs: noting(error => unreadable.push(fileError(nameOf(error.path), error))),
   })
   const links = new LinkCheck(root)
-  const files = new Map<string, FoundFile>()
-  for (const match of matches) {
-    const path = resolve(root, match)
+  const look = async (path: string): Promise<SeenFile | null> => {
     const partition = nameOf(path)
-    if (files.has(partition) || (!followLinks && (await links.leadsOver(path)))) continue
     try {
-      files.set(partition, { path, partition, size: (await stat(path)).size })
+      if (followLinks) return { path, partition, size: (await stat(path)).size, realPath: await realpath(path) }
+      if (await links.leadsOver(dirname(path))) return null
+      const stats = await lstat(path)
+      return stats.isSymbolicLink() ? null : { path, partition, size: stats.size, realPath: path }
     } catch (error) {
       unreadable.push(fileError(partition, error))
+      return null
     }
   }
-  return { files: [...files.values()].sort((a, b) => (a.partition < b.partition ? -1 : 1)), unreadable }
+  const paths = [...new Set(matches.map(match => resolve(root, match)))].sort()
+  const seen: SeenFile[] = []
+  for (let i = 0; i < paths.length; i += LOOKS_AT_ONCE) {
+    const some = await Promise.all(paths.slice(i, i + LOOKS_AT_ONCE).map(look))
+    seen.push(...some.filter(file => file !== null))
+  }
+  const files = once(seen).sort((one, other) => (one.partition < other.partition ? -1 : 1))
+  return { files, unreadable }
+}
+
+interface SeenFile extends FoundFile {
+  readonly realPath: string
+}
+
+/** A file that links lead to from several names is read under its own name, else under the first. */
+function once(seen: readonly SeenFile[]): SeenFile[] {
+  const files = new Map<string, SeenFile>()
+  for (const file of seen) {
+    if (!files.has(file.realPath) || file.path === file.realPath) files.set(file.realPath, file)
+  }
+  return [...files.values()]
 }
 
 type Listed = (error: NodeJS.ErrnoException | null, entries?: Dirent[]) => void

@@ -149,6 +149,16 @@ describe('filesSource', () => {
     expect(await texts(['to-directory/*', 'to-file'], true)).toEqual(['to-directory/file@0 file', 'to-file@0 plain'])
   })
 
+  it('reads a file once, under its own name, however many links lead to it, also in a circle', async () => {
+    const root = await filesIn({ file: 'file' })
+    await mkdir(join(root, 'a'))
+    await symlink(join(root, 'file'), join(root, 'a', 'link'))
+    await symlink(root, join(root, 'a', 'circle'))
+    const run = await FilesRun.open({ root, paths: '**', format: 'ndjson', followLinks: true })
+    await run.rest()
+    expect(run.texts).toEqual(['file@0 file'])
+  })
+
   it('does not follow a link that took the place of a file after the start', async () => {
     const root = await filesIn({ a: 'a', b: 'b', secret: 'secret' })
     const run = await FilesRun.open({ root, paths: ['a', 'b'], format: 'ndjson' })
