@@ -16,6 +16,8 @@ try {
 }
 const { status } = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
 removeOrphans()
+// The page of all public names, from the declarations that were just written.
+if (status === 0) await import('./reference.js')
 process.exit(status ?? 1)
 
 /** What was built of a file that is gone would be packed, and could still be imported. */
