@@ -16,7 +16,8 @@ export function transactionSteps(): (message: ProxiedMessage) => Step {
     if (from === 'client' && type === 'd') return 'rows'
     if (isQuery(message) && message.text.includes('insert into millrace_quarantine')) return 'quarantine'
     // Rows, ledger and quarantine are one message, hence one transaction without the word: it is committed before the server says that it is ready.
-    return from === 'server' && type === 'Z' && sent.delete(connection) ? 'committed' : 'other'
+    // (Within an open transaction its status is T.)
+    return from === 'server' && type === 'Z' && message.text === 'I' && sent.delete(connection) ? 'committed' : 'other'
   }
 }
 
