@@ -32,7 +32,7 @@ export function failuresOf(
       stage,
       error,
       attempts: attemptsOf(error, now),
-      raw: isClipped ? whole.slice(0, MAX_RAW_BYTES) : whole,
+      raw: kept(whole),
       rawBytes: wasClipped ? root.bytes : whole.byteLength,
       ...(isClipped && !wasClipped && { rawSha256: createHash('sha256').update(whole).digest('hex') }),
       key: key === undefined || key === null ? null : typeof key === 'string' ? encoder.encode(key) : key,
@@ -40,6 +40,12 @@ export function failuresOf(
       timestamp: root.timestamp,
     },
   ]
+}
+
+/** At most 1 MiB. A copy where the bytes are a small view of a larger chunk: a quarantine in memory would keep the whole chunk alive. */
+function kept(whole: Uint8Array): Uint8Array {
+  if (whole.byteLength > MAX_RAW_BYTES) return whole.slice(0, MAX_RAW_BYTES)
+  return whole.byteLength * 2 < whole.buffer.byteLength ? whole.slice() : whole
 }
 
 /** Bytes as they are; anything else by the source's codec, else as JSON. What cannot be encoded is kept as text: a failure is never lost for its form. */
