@@ -12,9 +12,11 @@ import { concurrentWrites, type RunPlan } from './plan.js'
 import type { PipelineRun, StartOptions } from './run.js'
 import { rememberPlan, startPlan } from './start.js'
 
-/** One source, or several by name: that name is theirs in origins, ledger and metrics. */
 // biome-ignore lint/suspicious/noExplicitAny: a source of any value; `unknown` would refuse codecs of a narrower one
-export type Sources = Source<any> | { readonly [name: string]: Source<any> }
+type AnySource = Source<any>
+
+/** One source, or several by name: that name is theirs in origins, ledger and metrics. */
+export type Sources = AnySource | { readonly [name: string]: AnySource }
 
 /** What `steps` gets: the stream of records, or the streams by name. */
 export type Streams<S> =
