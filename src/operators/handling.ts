@@ -1,8 +1,9 @@
-import { type Attempt, attemptsOf, noteAttempts, rememberAttempt } from '../core/attempts.js'
-import { type Backoff, exponentialBackoff } from '../core/backoff.js'
+import { attemptsOf, noteAttempts, rememberAttempt } from '../core/attempts.js'
 import type { Envelope } from '../core/envelope.js'
 import type { RunFlow } from '../core/flow.js'
 import { isRetryable } from '../core/retryable.js'
+import { FAILED, Job, Retry } from './job.js'
+import { Lane } from './lane.js'
 import { give, isThenable } from './result.js'
 import { Ring } from './ring.js'
 import type { Exit, Work } from './work-operator.js'
@@ -239,40 +240,5 @@ export class Handling<In, Out> implements Work<In> {
     } catch (error) {
       record.fail(error, this.rules.stage)
     }
-  }
-}
-
-/** In place of a result: the record has failed and nothing goes out. */
-const FAILED = Symbol('failed')
-
-/** A record that is not finished at once. */
-class Job<In> {
-  retry: Retry | null = null
-  constructor(
-    readonly record: Envelope<In>,
-    readonly lane: Lane<In> | null,
-    public isDone: boolean,
-    public result: unknown,
-  ) {}
-}
-
-/** What only a job that met absent infrastructure carries. */
-class Retry {
-  attempt = 1
-  backoff: Backoff = exponentialBackoff()
-  readonly attempts: Attempt[] = []
-  cancel: (() => void) | null = null
-}
-
-/** The records of one key behind the one at work. */
-class Lane<In> {
-  private records: Ring<Envelope<In>> | null = null
-  constructor(readonly key: string) {}
-  get hasQueue(): boolean {
-    return this.records !== null
-  }
-  get queue(): Ring<Envelope<In>> {
-    this.records ??= new Ring(4)
-    return this.records
   }
 }

@@ -15,6 +15,7 @@ export function resultMissing(stage: string, given: unknown, expected?: string):
   return new MillraceError('MILL_RESULT_MISSING', { stage, given: isThenable(given) ? 'a promise' : shown(given), expected })
 }
 
+/** Whether a result takes time: a promise, or what can be awaited like one. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

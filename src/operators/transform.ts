@@ -5,8 +5,7 @@ import { abandon, give, isThenable, mustBeFunction, resultMissing } from './resu
 /** What a function given to `transform` or `handle` makes of its record, when it does not skip it. */
 export type Given<Out> = Exclude<Awaited<Out>, Skipped>
 /** In words, why a promise does not fit where a value must be. */
-// biome-ignore lint/suspicious/noExplicitAny: a promise of anything
-export type NotPromise<Out> = [Extract<Out, PromiseLike<any>>] extends [never]
+export type NotPromise<Out> = [Extract<Out, PromiseLike<unknown>>] extends [never]
   ? unknown
   : 'transform is synchronous: use handle for a promise'
 
