@@ -41,6 +41,7 @@ export function entryFromJson({ key, headers, ...rest }: EntryJson, kept: Pick<Q
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
+/** Text where the bytes are UTF-8, else base64: never another byte comes back. */
 export function bytesToJson(bytes: Uint8Array): BytesJson {
   try {
     return { text: utf8.decode(bytes) }
@@ -49,6 +50,7 @@ export function bytesToJson(bytes: Uint8Array): BytesJson {
   }
 }
 
+/** The bytes again. */
 export function bytesFromJson(json: BytesJson): Uint8Array {
   return 'text' in json ? Buffer.from(json.text) : Buffer.from(json.base64, 'base64')
 }

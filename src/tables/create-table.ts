@@ -1,4 +1,3 @@
-import type { Knex } from 'knex'
 import type { DatabaseSession } from '../drivers/postgres/database-session.js'
 import { literal } from '../drivers/postgres/literals.js'
 import type { ColumnDefinition } from './column.js'
@@ -16,6 +15,8 @@ export async function createTable(session: DatabaseSession, definition: TableDef
 async function hasSchema(session: DatabaseSession, schema: string): Promise<boolean> {
   return (await session.query('select from pg_namespace where nspname = $1', [schema])).rowCount > 0
 }
+
+type Knex = Awaited<ReturnType<DatabaseSession['knex']>>
 
 /** The statements as text: knex itself would take each ? of a default for a parameter, and eat a backslash before it. */
 function createStatements(knex: Knex, { name, columns, key }: TableDefinition): string {

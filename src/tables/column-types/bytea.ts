@@ -2,6 +2,7 @@ import { type ColumnType, escapedType } from '../column-type.js'
 
 const hex = (value: Uint8Array): string => Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')
 
+/** Bytes, written in hexadecimal. */
 export const byteaType: ColumnType = {
   ...escapedType<Uint8Array>({
     sql: 'bytea',

@@ -6,6 +6,7 @@ export const MAX_JSON_DEPTH = 1_000
 
 const stringify = (value: unknown): string => JSON.stringify(value)
 
+/** What JSON.stringify writes without loss, and jsonb holds: neither NUL nor half a surrogate pair. */
 export const jsonbType: ColumnType = escapedType<unknown>({
   sql: 'jsonb',
   refuse: value => refuseJson(value, 0, ''),

@@ -3,6 +3,7 @@ import { type ColumnType, escapeCopy, plainType } from '../column-type.js'
 const numberText = (value: number): string => (Object.is(value, -0) ? '-0' : `${value}`)
 const wholeText = (value: number | bigint): string => `${value}`
 
+/** 32 bits; numbers only. */
 export const integerType: ColumnType = plainType<number>({
   sql: 'integer',
   refuse: value =>
@@ -16,6 +17,7 @@ export const integerType: ColumnType = plainType<number>({
 const MIN_BIGINT = -(2n ** 63n)
 const MAX_BIGINT = 2n ** 63n - 1n
 
+/** 64 bits; a bigint, or a number that a double holds exactly. */
 export const bigintType: ColumnType = plainType<number | bigint>({
   sql: 'bigint',
   refuse(value) {
@@ -30,6 +32,7 @@ export const bigintType: ColumnType = plainType<number | bigint>({
   json: wholeText,
 })
 
+/** A double, NaN, infinities and the negative zero included. */
 export const doubleType: ColumnType = plainType<number>({
   sql: 'double precision',
   refuse: value => (typeof value === 'number' ? undefined : 'a number'),
@@ -69,6 +72,7 @@ function isInNumericRange([, whole = '', fraction = '', onlyFraction = '', expon
   return digits === '' || digits.length - after.length + exponent <= MAX_WHOLE_DIGITS
 }
 
+/** Any precision that Postgres has; text keeps every digit. */
 export const numericType: ColumnType = {
   sql: 'numeric',
   refuse: refuseNumeric,

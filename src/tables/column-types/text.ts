@@ -15,6 +15,7 @@ export function refuseText(value: unknown): string | undefined {
 
 const identity = (value: string): string => value
 
+/** A text of any length. */
 export const textType: ColumnType = {
   sql: 'text',
   refuse: refuseText,

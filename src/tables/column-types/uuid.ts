@@ -4,6 +4,7 @@ import { type ColumnType, plainType } from '../column-type.js'
 const syntax =
   /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}|\{(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}\})$/i
 
+/** A uuid in any of the forms that Postgres reads. */
 export const uuidType: ColumnType = plainType<string>({
   sql: 'uuid',
   refuse: value => (typeof value === 'string' && syntax.test(value) ? undefined : 'a uuid'),
