@@ -158,6 +158,7 @@ function startSession<Row>(
   const same: BatchQuarantine | null = isBatchQuarantine(quarantine, scope) ? quarantine : null
   const writer = new BatchWriter({
     session,
+    owner,
     codec,
     how: modeOf(codec, options),
     ledger,

@@ -28,6 +28,8 @@ class EmbeddedEngine implements Engine {
   readonly embedded = true
   readonly copySource = `'/dev/blob'`
   private readonly prepared = new Map<string, string>()
+  /** A message's values stay text, whatever their type. */
+  private readonly textParsers: Readonly<Record<string, (text: string) => string>>
   /** Resolves when the connection is free: users queue behind each other. */
   private turn: Promise<void> = Promise.resolve()
 
@@ -35,7 +37,9 @@ class EmbeddedEngine implements Engine {
     private readonly name: string,
     private readonly pglite: PGlite,
     private readonly unlock: () => Promise<void>,
-  ) {}
+  ) {
+    this.textParsers = Object.fromEntries(Object.keys(pglite.parsers).map(oid => [oid, asText]))
+  }
 
   async check(): Promise<void> {}
 
@@ -50,7 +54,7 @@ class EmbeddedEngine implements Engine {
       release()
       throw new MillraceError('MILL_DATABASE_AWAY', { database: this.name, reason: 'it was closed' })
     }
-    return new EmbeddedConnection(this.name, this.pglite, this.prepared, release)
+    return new EmbeddedConnection(this.name, this.pglite, this.prepared, this.textParsers, release)
   }
 
   async close(): Promise<void> {
@@ -68,6 +72,7 @@ class EmbeddedConnection implements PooledConnection {
     private readonly database: string,
     private readonly pglite: PGlite,
     private readonly prepared: Map<string, string>,
+    private readonly textParsers: Readonly<Record<string, (text: string) => string>>,
     readonly release: () => void,
   ) {}
 
@@ -89,7 +94,7 @@ class EmbeddedConnection implements PooledConnection {
     mustHoldNoNul(sql, this.database)
     try {
       const blob = copies[0] === undefined ? {} : { blob: new Blob([copies[0] as Uint8Array<ArrayBuffer>]) }
-      const results = await this.pglite.exec(sql, { rowMode: 'array', parsers: textParsers, ...blob })
+      const results = await this.pglite.exec(sql, { rowMode: 'array', parsers: this.textParsers, ...blob })
       return results.map(({ rows, affectedRows }) => ({
         rows: rows as unknown as (string | null)[][],
         rowCount: affectedRows || rows.length,
@@ -107,6 +112,3 @@ class EmbeddedConnection implements PooledConnection {
 
   abort(): void {}
 }
-
-/** A message's values stay text, whatever their type. */
-const textParsers = new Proxy<Record<number, (text: string) => string>>({}, { get: () => asText, has: () => true })

@@ -15,6 +15,8 @@ const CARDINALITY_VIOLATION = '21000'
 /** What a writer works with. */
 export interface WriterParts {
   readonly session: DatabaseSession
+  /** Tells this session of the sink from others. */
+  readonly owner: string
   readonly codec: TableCodec
   readonly how: WriteMode
   /** Null where none is kept. */
@@ -34,6 +36,11 @@ export class BatchWriter {
     this.sql = new WriteSql(parts.codec, parts.how)
   }
 
+  /** Made anew by each session of the sink: the table may have been altered since. */
+  private get prepareStage(): string {
+    return `${this.sql.prepareStage} -- ${this.parts.owner}`
+  }
+
   /** See `SinkSession.write`. */
   async write(batch: Batch<unknown>, signal: AbortSignal): Promise<void> {
     const groups = this.groupsOf(batch)
@@ -44,7 +51,7 @@ export class BatchWriter {
       signal.addEventListener('abort', abort, { once: true })
       try {
         await connection.prepare('settings', this.parts.settings)
-        if (this.sql.isStaged) await connection.prepare('stage', this.sql.prepareStage)
+        if (this.sql.isStaged) await connection.prepare(this.sql.stage, this.prepareStage)
         await this.writeOn(connection, groups, batch)
       } finally {
         signal.removeEventListener('abort', abort)
@@ -129,7 +136,7 @@ export class BatchWriter {
     first: MillraceError,
   ): Promise<never | void> {
     const namesDuplicates = !this.sql.isStaged && this.parts.codec.key.length > 0 && refusalOf(first)!.sqlstate === UNIQUE_VIOLATION
-    if (namesDuplicates) await connection.prepare('stage', this.sql.prepareStage)
+    if (namesDuplicates) await connection.prepare(this.sql.stage, this.prepareStage)
     const refused = new Map<number, MillraceError>()
     const [failures, covers] = this.closing(batch)
     try {

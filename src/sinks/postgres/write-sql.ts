@@ -28,7 +28,7 @@ const ordinal = '"millrace ordinal"'
  */
 export class WriteSql {
   /** The temporary table's quoted name. */
-  private readonly stage: string
+  readonly stage: string
 
   constructor(
     private readonly codec: TableCodec,
