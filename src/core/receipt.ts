@@ -1,4 +1,3 @@
-import type { Envelope } from './envelope.js'
 import type { RunFlow } from './flow.js'
 import type { RecordHeaders } from './headers.js'
 import type { Origin } from './position.js'
@@ -24,17 +23,6 @@ export type Outcome = 'delivered' | 'skipped' | 'quarantined'
 export interface PartitionBooks {
   /** Another owner has the partition: what comes of it now is dropped. */
   readonly isRevoked: boolean
-}
-
-/** A part that left the steps: with a row, skipped (no row), or failed. */
-export interface Departed {
-  readonly part: Part
-  readonly record: Envelope<unknown> | null
-  readonly failures: readonly Failure[]
-  /** The failures are to be written in the batch's own transaction; else they are durable already. */
-  readonly inBatch: boolean
-  readonly outcome: Outcome
-  readonly reason: string | null
 }
 
 /**
@@ -97,8 +85,6 @@ export class Root extends Part {
   outcome: Outcome = 'skipped'
   /** What failed of it, kept only for sources that are told. */
   failures: Failure[] | null = null
-  /** With a ledger: what of it has left the steps and waits for the rest. */
-  waiting: Departed[] | null = null
   /** Neighbours in the window's list of what is unsettled, oldest first. */
   older: Root | null = null
   newer: Root | null = null

@@ -4,8 +4,9 @@ import { MillraceError } from '../core/errors.js'
 import { failuresOf } from '../core/failure.js'
 import { originText } from '../core/position.js'
 import type { Failure } from '../core/quarantine.js'
-import { close, type Departed, eachRoot, isWhole, leave, type Outcome, type Part, type Root } from '../core/receipt.js'
+import { close, eachRoot, isWhole, leave, type Outcome, type Part, type Root } from '../core/receipt.js'
 import type { Codec } from '../core/source.js'
+import type { Departed } from './departed.js'
 import type { FailureBudget } from './failure-budget.js'
 import type { Quarantining } from './quarantining.js'
 import type { Tracker } from './tracker.js'
@@ -42,6 +43,9 @@ export interface ExitsOptions {
  * then handed to the writer together with their cover: children of a split would else come apart over transactions.
  */
 export class Exits {
+  /** With a ledger: what has left the steps and waits for the rest of its record. */
+  private readonly waiting = new Map<Root, Departed[]>()
+
   constructor(
     private readonly writer: Writer,
     private readonly options: ExitsOptions,
@@ -62,7 +66,7 @@ export class Exits {
     const { root } = part
     if (!options.ledger) {
       this.writer.add(record, part === root ? root.bytes : weigh(part), null)
-    } else if (root.tie === null && root.open === 0 && root.waiting === null && !root.expanded && part.others === null) {
+    } else if (root.tie === null && root.open === 0 && !root.expanded && part.others === null && !this.waiting.has(root)) {
       this.writer.add(record, root.bytes, root)
     } else {
       this.wait({ part, record, failures: NO_FAILURES, inBatch: false, outcome: 'delivered', reason: null })
@@ -130,17 +134,13 @@ export class Exits {
     // What is expanded over time is written as it comes, because its sink overwrites; the cover follows with the last.
     const now: Departed[] = []
     if (isExpanded(departed.part)) now.push(departed)
-    else if (root.waiting === null) root.waiting = [departed]
-    else root.waiting.push(departed)
+    else this.keepWaiting(root, departed)
     if (!isWhole(root)) {
       if (now.length > 0) this.writer.addTogether(now, [])
       return
     }
     const roots = rootsOf(root)
-    for (const whole of roots) {
-      if (whole.waiting !== null) now.push(...whole.waiting)
-      whole.waiting = null
-    }
+    for (const whole of roots) now.push(...this.takeWaiting(whole))
     this.writer.addTogether(now, roots)
   }
 
@@ -149,12 +149,21 @@ export class Exits {
     this.host.dropped(part)
     // The parts that came before and waited for this one.
     if (isWhole(part.root)) {
-      for (const root of rootsOf(part.root)) {
-        for (const waiting of root.waiting ?? []) this.host.dropped(waiting.part)
-        root.waiting = null
-      }
+      for (const root of rootsOf(part.root)) for (const waiting of this.takeWaiting(root)) this.host.dropped(waiting.part)
     }
     this.host.changed()
+  }
+
+  private keepWaiting(root: Root, departed: Departed): void {
+    const waiting = this.waiting.get(root)
+    if (waiting === undefined) this.waiting.set(root, [departed])
+    else waiting.push(departed)
+  }
+
+  private takeWaiting(root: Root): readonly Departed[] {
+    const waiting = this.waiting.get(root) ?? []
+    this.waiting.delete(root)
+    return waiting
   }
 }
 

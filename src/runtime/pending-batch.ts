@@ -1,8 +1,9 @@
 import { Envelope } from '../core/envelope.js'
 import type { Failure } from '../core/quarantine.js'
 import { RangeSet } from '../core/ranges.js'
-import { type Departed, eachRoot, type Part, type Root } from '../core/receipt.js'
+import { eachRoot, type Part, type Root } from '../core/receipt.js'
 import type { Batch, Cover } from '../core/sink.js'
+import type { Departed } from './departed.js'
 import { nextOf, PrefixTracker, type Tracker } from './tracker.js'
 
 /** A batch on its way: what is to be written in one go, and whose receipts settle with it. */
