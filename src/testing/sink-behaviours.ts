@@ -3,7 +3,7 @@ import { isRetryable } from '../core/retryable.js'
 import { BatchError, CoveredError } from '../core/sink.js'
 import { type Behaviour, behaviourOn, rejection } from './behaviour.js'
 import { ledgerBehaviours } from './sink-ledger-behaviours.js'
-import { assertRows, OpenSink, type SinkBehaviourOptions, type SinkWorld, span, withSink } from './sink-world.js'
+import { assertRows, type OnSink, OpenSink, type SinkBehaviourOptions, type SinkWorld, span, withSink } from './sink-world.js'
 
 /**
  * What every sink must do, as tests; with `ledger: true` what a sink with a ledger must do beside it. docs/components.md has the MUST behind each.
@@ -22,9 +22,6 @@ export function sinkBehaviours<T>(options: SinkBehaviourOptions<T>): readonly Be
     ...(options.ledger ? ledgerBehaviours(on, options) : []),
   ]
 }
-
-/** Adds a behaviour on a world of its own. */
-export type OnSink<T> = (name: string, test: (world: SinkWorld<T>) => Promise<void>) => Behaviour
 
 function writing<T>(on: OnSink<T>, options: SinkBehaviourOptions<T>): Behaviour[] {
   return [

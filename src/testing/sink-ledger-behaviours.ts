@@ -3,8 +3,17 @@ import type { Failure, QuarantineEntry } from '../core/quarantine.js'
 import { RangeSet, type Ranges } from '../core/ranges.js'
 import { BatchError, type Cover, CoveredError, FencedError } from '../core/sink.js'
 import { type Behaviour, rejection } from './behaviour.js'
-import type { OnSink } from './sink-behaviours.js'
-import { assertRows, coverOf, PARTITION, type SinkBehaviourOptions, type SinkWorld, SOURCE, span, withSink } from './sink-world.js'
+import {
+  assertRows,
+  coverOf,
+  type OnSink,
+  PARTITION,
+  type SinkBehaviourOptions,
+  type SinkWorld,
+  SOURCE,
+  span,
+  withSink,
+} from './sink-world.js'
 
 /** What a sink that keeps a ledger must do beside what every sink must. Part of `sinkBehaviours`. */
 export function ledgerBehaviours<T>(on: OnSink<T>, options: SinkBehaviourOptions<T>): Behaviour[] {

@@ -6,7 +6,7 @@ import { silentLog } from '../core/log.js'
 import type { Failure, Quarantine } from '../core/quarantine.js'
 import type { Ranges } from '../core/ranges.js'
 import { type Batch, BatchError, type Cover, type Sink, type SinkSession } from '../core/sink.js'
-import { rejection, type World, within } from './behaviour.js'
+import { type Behaviour, rejection, type World, within } from './behaviour.js'
 import { testRecords } from './records.js'
 
 /** A place into which the sink writes. */
@@ -39,8 +39,12 @@ export interface SinkBehaviourOptions<T> {
   readonly timeoutMs?: number
 }
 
-/** The source and the partition from which the suite's records come. */
+/** Adds a behaviour on a world of its own. */
+export type OnSink<T> = (name: string, test: (world: SinkWorld<T>) => Promise<void>) => Behaviour
+
+/** The source from which the suite's records come. */
 export const SOURCE = 'source'
+/** The partition from which they come, where nothing else is said. */
 export const PARTITION = '0'
 
 /** What one write is made of. */
@@ -170,6 +174,7 @@ export async function batchError(write: Promise<unknown>): Promise<BatchError> {
   return error
 }
 
+/** A row as text, the same for the same content. */
 export const textOf = (value: unknown): string => inspect(value, { depth: null, maxStringLength: null, maxArrayLength: null, sorted: true })
 
 /** The numbers from `from` up to, not including, `to`. */
