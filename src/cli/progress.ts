@@ -12,15 +12,18 @@ const ON_LINES_MS = 2_000
  */
 export function showProgress(name: string, run: PipelineRun, out: NodeJS.WriteStream): () => void {
   const isTerminal = out.isTTY === true
-  const begun = performance.now()
+  let begun: number | null = null
   let whole = 0
   let lastLine = ''
   const draw = () => {
     const snapshot = run.snapshot()
     const left = [...snapshot.lag.values()].reduce((sum, lag) => sum + lag, 0)
     whole = Math.max(whole, left)
-    const line = lineOf(name, snapshot, { part: whole === 0 ? null : 1 - left / whole, seconds: (performance.now() - begun) / 1000 })
-    if (isTerminal) out.write(`\r\u001b[2K${line.slice(0, (out.columns ?? 100) - 1)}`)
+    // Opening a database takes its time, which tells nothing of the rate.
+    if (begun === null && snapshot.state !== 'starting') begun = performance.now()
+    const seconds = begun === null ? 0 : (performance.now() - begun) / 1000
+    const line = lineOf(name, snapshot, { part: whole === 0 ? null : 1 - left / whole, seconds })
+    if (isTerminal) out.write(`\r\u001b[2K${line.slice(0, (out.columns || 100) - 1)}`)
     else if (line !== lastLine) out.write(`${line}\n`)
     lastLine = line
   }
@@ -41,6 +44,7 @@ function lineOf(
   const settled = delivered + skipped + quarantined
   const rate = seconds > 0 ? settled / seconds : 0
   const shown = [`${name}:`]
+  if (state === 'starting') return `${name}: opening the database and the source`
   if (part !== null) shown.push(bar(part), `${Math.floor(part * 100)} %`)
   shown.push(`${counted(delivered)} delivered`, `${counted(rate)}/s`)
   if (part !== null && part > 0.02 && part < 1) shown.push(`${spoken((seconds / part) * (1 - part))} left`)
