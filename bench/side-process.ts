@@ -17,7 +17,7 @@ export class SideProcess {
   static async start(id: string, name: string, setting: unknown, options: Options): Promise<SideProcess> {
     // Its stdout must not get between the lines of --json.
     const child = fork(program, [id, name, JSON.stringify(setting ?? null), JSON.stringify(options)], {
-      execArgv: ['--expose-gc', ...process.execArgv.filter(arg => arg.startsWith('--cpu-prof'))],
+      execArgv: process.execArgv.filter(arg => arg.startsWith('--cpu-prof')),
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
     })
     const side = new SideProcess(`${id}, side ${name}`, child)

@@ -11,7 +11,6 @@ export type SideMessage =
 
 const [id, name, setting, options] = process.argv.slice(2) as [string, string, string, string]
 const send = (message: SideMessage) => process.send?.(message)
-const collect = (globalThis as { gc?: () => void }).gc
 // The bench is gone: whatever is under way is nobody's any more.
 process.once('disconnect', () => process.exit(1))
 process.once('uncaughtException', error => failed(error))
@@ -27,8 +26,7 @@ try {
         await side.close?.()
         process.exit(0)
       }
-      // What a former run left is nobody's cost.
-      collect?.()
+      // No gc() here: it throws away compiled code too, and what is measured would not be warm.
       await pause(20)
       send({ is: 'measured', value: await side.run() })
     } catch (error) {

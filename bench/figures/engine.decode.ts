@@ -39,6 +39,6 @@ export const engineDecode = figure({
       }
     },
   },
-  warmUps: 2,
+  warmUps: 5,
   comparisons: [{ ours: 'ours', limit: 'parse', goal: atLeast(0.85) }],
 })

@@ -44,6 +44,6 @@ export const engineHandle = figure({
       }
     },
   },
-  warmUps: 2,
+  warmUps: 10,
   comparisons: [{ ours: 'ours', limit: 'rxjs', goal: atMost(0.5) }],
 })

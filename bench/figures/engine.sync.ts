@@ -44,6 +44,6 @@ export const engineSync = figure({
       }
     },
   },
-  warmUps: 3,
+  warmUps: 10,
   comparisons: [{ ours: 'ours', limit: 'rxjs', goal: atMost(4) }],
 })

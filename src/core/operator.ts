@@ -1,4 +1,4 @@
-import { Observable, type OperatorFunction } from 'rxjs'
+import { Observable, type OperatorFunction, Subscriber } from 'rxjs'
 import type { Envelope } from './envelope.js'
 
 /** A step: records in, records out. */
@@ -19,7 +19,8 @@ export function recordOperator<In, Out>(
   return source =>
     new Observable(subscriber => {
       const take = start(subscriber)
-      return source.subscribe({
+      // As RxJS's own operators: without the safe subscriber that `subscribe` would put around an observer.
+      const upstream = new Subscriber<Envelope<In>>({
         next(record) {
           try {
             take(record)
@@ -27,8 +28,11 @@ export function recordOperator<In, Out>(
             record.fail(error, stage)
           }
         },
-        error: error => subscriber.error(error),
+        error: (error: unknown) => subscriber.error(error),
         complete: () => subscriber.complete(),
       })
+      // Before subscribing: a synchronous source may be left from below while it is still being subscribed to.
+      subscriber.add(upstream)
+      source.subscribe(upstream)
     })
 }

@@ -10,6 +10,8 @@ export class Committer {
   /** What the commit under way tells. */
   private telling: readonly Tracker[] = []
   private isRunning = false
+  /** In `dirty` since it was last emptied: mostly the one that is marked next. */
+  private lastMarked: Tracker | null = null
   private running: Promise<void> | null = null
 
   constructor(
@@ -24,6 +26,8 @@ export class Committer {
 
   /** The tracker has something to tell. Nothing is told before `kick`. */
   mark(tracker: Tracker): void {
+    if (tracker === this.lastMarked) return
+    this.lastMarked = tracker
     this.dirty.add(tracker)
   }
 
@@ -75,6 +79,7 @@ export class Committer {
   private async commit(): Promise<void> {
     const trackers = [...this.dirty].filter(tracker => !tracker.isRevoked)
     this.dirty.clear()
+    this.lastMarked = null
     const prefixes: { tracker: PrefixTracker; done: Prefix }[] = []
     const singles: { tracker: SingleTracker; done: Settlement[] }[] = []
     for (const tracker of trackers) {

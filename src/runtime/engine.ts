@@ -199,7 +199,7 @@ export class Engine {
     if (outcome === 'delivered') tally.delivered++
     else if (outcome === 'skipped') tally.skip(reason ?? '')
     else tally.quarantine(reason ?? '')
-    if (failures.length > 0) eachRoot(part, member => keepFailures(member, failures))
+    if (failures.length > 0) keepFailuresOfAll(part, failures)
     this.leaveWindow(part)
     settle(part, outcome, this.onRootSettled)
   }
@@ -422,9 +422,12 @@ export class Engine {
   }
 
   private readonly byName = new Map<string, Reader>()
+  private lastReader: Reader | undefined
 
   private reader(source: string): Reader {
-    return this.byName.get(source)!
+    // Mostly there is one, and it is asked for twice a record.
+    if (this.lastReader?.name !== source) this.lastReader = this.byName.get(source)!
+    return this.lastReader
   }
 
   private failureRoute(): 'halt' | 'batch' | Quarantining {
@@ -442,6 +445,11 @@ export class Engine {
 }
 
 /** What failed is told only to sources that are told of each record. */
+// Apart from `settled`: a function that makes a closure allocates the closure's context at every call, and it is called once a record.
+function keepFailuresOfAll(part: Part, failures: readonly Failure[]): void {
+  eachRoot(part, root => keepFailures(root, failures))
+}
+
 function keepFailures(root: Root, failures: readonly Failure[]): void {
   if (!(root.tracker instanceof PrefixTracker)) root.failures = [...(root.failures ?? []), ...failures]
 }

@@ -172,7 +172,11 @@ const NO_FAILURES: readonly Failure[] = []
 const rootsOf = (root: Root): readonly Root[] => (root.tie === null ? [root] : [...root.tie.roots])
 
 function isOfRevoked(part: Part): boolean {
-  if (part.others === null) return (part.root.tracker as Tracker).isRevoked
+  return part.others === null ? (part.root.tracker as Tracker).isRevoked : isAnyOfRevoked(part)
+}
+
+// Apart from `isOfRevoked`: see `keepFailuresOfAll` of the engine.
+function isAnyOfRevoked(part: Part): boolean {
   let isRevoked = false
   eachRoot(part, root => {
     if (root.tracker.isRevoked) isRevoked = true

@@ -200,9 +200,12 @@ export class Reader {
     const { host, window } = this
     const now = host.flow.clock.now()
     let pushed = 0
-    for (const incoming of batch) {
+    let tracker: Tracker | undefined
+    // By index: within an async function each step of an iterator is an object.
+    for (let i = 0; i < batch.length; i++) {
+      const incoming = batch[i]!
       const partition = incoming.partition ?? '0'
-      let tracker = this.trackers.get(partition)
+      if (tracker === undefined || tracker.partition !== partition || tracker.isRevoked) tracker = this.trackers.get(partition)
       if (tracker === undefined) {
         this.isPushing = false
         tracker = await this.takeOver(partition)
@@ -224,7 +227,7 @@ export class Reader {
       host.pushed()
       pushed++
       this.give(root)
-      if (host.flow.signal.aborted) break
+      if (host.flow.isAborted) break
     }
     this.isPushing = false
     host.changed()

@@ -182,12 +182,15 @@ export class Writer {
     } else if (this.isDraining || this.isPrompt || maxWaitMs === 0) {
       bucket.isDue = true
       this.pump(bucket)
-    } else if (open.cancelTimer === null) {
-      open.cancelTimer = this.host.clock.after(maxWaitMs, () => {
-        bucket.isDue = true
-        this.pump(bucket)
-      })
-    }
+    } else if (open.cancelTimer === null) this.startTimer(bucket)
+  }
+
+  // Apart from `grown`: a function that makes a closure allocates the closure's context at every call, and `grown` is called once a record.
+  private startTimer(bucket: Bucket): void {
+    bucket.open.cancelTimer = this.host.clock.after(this.options.limits.maxWaitMs, () => {
+      bucket.isDue = true
+      this.pump(bucket)
+    })
   }
 
   /** What comes next would pass the bounds: the open batch goes without it. */
