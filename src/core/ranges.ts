@@ -81,6 +81,7 @@ export class RangeSet {
   /** What of `from` up to, not including, `to` is in the set. */
   within(from: number, to: number): Ranges {
     const found: (readonly [number, number])[] = []
+    if (!(from < to)) return found
     for (let at = this.firstEndingAtOrAfter(from + 1); at < this.from.length && this.from[at]! < to; at++) {
       found.push([Math.max(from, this.from[at]!), Math.min(to, this.to[at]!)])
     }

@@ -171,11 +171,9 @@ export function divide(part: Part, count: number): (Part | null)[] {
   let made = 0
   for (let i = 0; i < count; i++) {
     const path = part.path === '' ? `${i}` : `${part.path}.${i}`
-    // A join is made of members that were quarantined each for itself: what it is split into is wanted whole.
-    const isWanted =
-      wanted === '' || path.startsWith('join') || wanted === path || wanted.startsWith(`${path}.`) || path.startsWith(`${wanted}.`)
-    children.push(isWanted ? new Part(part.root, path, part.others, part.members) : null)
-    if (isWanted) made++
+    const isMade = isWanted(path, wanted)
+    children.push(isMade ? new Part(part.root, path, part.others, part.members) : null)
+    if (isMade) made++
   }
   if (made > 0) {
     part.state = 'settled'
@@ -191,14 +189,20 @@ export function divide(part: Part, count: number): (Part | null)[] {
 /** One more child of a part that is expanded over time. Null on a replay that wants another. */
 export function sprout(part: Part, index: number): Part | null {
   const path = part.path === '' ? `${index}` : `${part.path}.${index}`
-  const { wanted } = part.root
-  if (wanted !== '' && wanted !== path && !wanted.startsWith(`${path}.`) && !path.startsWith(`${wanted}.`)) return null
+  if (!isWanted(path, part.root.wanted)) return null
   eachRoot(part, root => {
     root.open++
     root.unsettled++
   })
   part.root.receiver.grew(1)
   return new Part(part.root, path, part.others, part.members)
+}
+
+/** Whether a replay wants this child: it is the wanted part, leads to it, or comes from it. */
+function isWanted(path: string, wanted: string): boolean {
+  if (wanted === '' || wanted === path) return true
+  // A join is made of members that were quarantined each for itself: what becomes of it is wanted whole.
+  return path.startsWith('join') || wanted.startsWith(`${path}.`) || path.startsWith(`${wanted}.`)
 }
 
 /** Several parts become one, which settles for all of them. Their records are tied: a ledger covers them together. */
