@@ -1,5 +1,6 @@
 import { MillraceError } from '../../core/errors.js'
 import { option, resolveOptions, shown } from '../../core/options.js'
+import type { EmbeddedOptions, ServerOptions } from './database-options.js'
 import type { DatabaseSession } from './database-session.js'
 import { SharedDatabase } from './shared-database.js'
 
@@ -9,22 +10,6 @@ export interface Database {
   readonly name: string
   /** Closes all connections now. Not needed after a run: the last part that closes does it. */
   close(): Promise<void>
-}
-
-/** A server. */
-export interface ServerOptions {
-  /** `postgres://user:password@host:port/database?sslmode=require`, as libpq takes it. */
-  readonly connection: string
-  /** Connections at most, of all parts together. Default 10. */
-  readonly maxConnections?: number
-  /** How long to wait for a connection, in ms. Default 10,000. */
-  readonly connectTimeoutMs?: number
-}
-
-/** PGlite: a Postgres within this process. */
-export interface EmbeddedOptions {
-  /** The directory that holds the database; made where it is not there. One process at a time may use it. */
-  readonly embedded: string
 }
 
 /**

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { MillraceError } from '../../core/errors.js'
-import type { ServerOptions } from './database.js'
 import { databaseError } from './database-error.js'
+import type { ServerOptions } from './database-options.js'
 import type { MessageResult, QueryResult } from './database-session.js'
 import type { Engine, PooledConnection } from './engine.js'
 import { mustHoldNoNul, sessionDefaults } from './session-defaults.js'
@@ -79,7 +79,7 @@ class ServerConnection implements PooledConnection {
       const { rows, rowCount } = await this.client.query({ text: sql, values: params as unknown[], ...options })
       return { rows, rowCount: rowCount ?? 0 }
     } catch (error) {
-      throw databaseError(error, this.database)
+      throw this.failed(error)
     }
   }
 
@@ -87,7 +87,7 @@ class ServerConnection implements PooledConnection {
     try {
       return await this.client.query(sql, params as unknown[])
     } catch (error) {
-      throw databaseError(error, this.database)
+      throw this.failed(error)
     }
   }
 
@@ -97,7 +97,7 @@ class ServerConnection implements PooledConnection {
       this.client.query(
         new SimpleMessage(sql, copies, (error, results) => {
           if (error === null) resolve(results)
-          else reject(databaseError(error, this.database))
+          else reject(this.failed(error))
         }),
       )
     })
@@ -113,6 +113,12 @@ class ServerConnection implements PooledConnection {
     this.isBroken = true
     const { connection } = this.client as unknown as { connection: { stream: { destroy(error: Error): void } } }
     connection.stream.destroy(new MillraceError('MILL_DATABASE_AWAY', { database: this.database, reason: 'the write was aborted' }))
+  }
+
+  private failed(error: unknown): MillraceError {
+    // The server's last word: the socket closes a moment later, and until then the connection would look good.
+    if ((error as { severity?: unknown } | null)?.severity === 'FATAL') this.isBroken = true
+    return databaseError(error, this.database)
   }
 
   release(): void {

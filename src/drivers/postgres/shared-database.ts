@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Database, EmbeddedOptions, ServerOptions } from './database.js'
+import type { EmbeddedOptions, ServerOptions } from './database-options.js'
 import type { DatabaseSession } from './database-session.js'
 import type { Engine } from './engine.js'
 import { HeldSession } from './held-session.js'
@@ -8,7 +8,7 @@ import { HeldSession } from './held-session.js'
  * A database and who holds it. The engine (a pool, or PGlite) is opened with the first hold and closed with the last.
  * @internal
  */
-export class SharedDatabase implements Database {
+export class SharedDatabase {
   private holds = 0
   private engine: Promise<Engine> | undefined
   private closing: Promise<void> = Promise.resolve()
