@@ -36,7 +36,7 @@ describePostgres(`a pipeline whose connections break (MILLRACE_SEED=${seed})`, (
     'loses nothing and doubles nothing over 100 crashes',
     async () => {
       const random = seededRandom(seed)
-      for (let crashes = 0, round = 0; crashes < 100 * times; round++) {
+      for (let crashes = 0; crashes < 100 * times; ) {
         await inWorld(async ({ proxy }, database) => {
           const before = crashes
           let left = 40
