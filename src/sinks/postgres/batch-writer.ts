@@ -6,7 +6,7 @@ import type { ShapedRows, TableCodec } from '../../tables/table-codec.js'
 import { findRefused, type Trouble } from './find-refused.js'
 import type { FormerOwners } from './former-owners.js'
 import type { Ledger } from './ledger.js'
-import { COPY_SOURCE, type Statement, sendOneByOne, sendTogether } from './statement.js'
+import { type Statement, sendOneByOne, sendTogether, sqlFor } from './statement.js'
 import { type WriteMode, WriteSql } from './write-sql.js'
 
 const UNIQUE_VIOLATION = '23505'
@@ -201,10 +201,10 @@ export class BatchWriter {
   /** Tries within a savepoint. `onRow` gets the first column of each row that the statement gives. */
   private attempts(connection: DatabaseConnection, statement: (from: number, to: number) => Statement, onRow?: (value: number) => void) {
     return async (from: number, to: number): Promise<Trouble | null> => {
-      const { sql, copy } = statement(from, to)
-      const text = `savepoint millrace; ${copy === undefined ? sql : sql.replace(COPY_SOURCE, () => connection.copySource)}; release savepoint millrace`
+      const tried = statement(from, to)
+      const text = `savepoint millrace; ${sqlFor(connection, tried)}; release savepoint millrace`
       try {
-        const results = await connection.message(text, copy === undefined ? [] : [copy])
+        const results = await connection.message(text, tried.copy === undefined ? [] : [tried.copy])
         if (onRow !== undefined) for (const result of results) for (const [value] of result.rows) onRow(Number(value))
         return null
       } catch (error) {

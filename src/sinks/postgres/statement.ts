@@ -6,8 +6,13 @@ export interface Statement {
   readonly copy?: Buffer
 }
 
-/** What a statement is sent with: its SQL names this where the rows come from. */
+/** The end of a COPY's SQL: stands for where the connection reads rows from. */
 export const COPY_SOURCE = '$rows'
+
+/** A statement's SQL for this connection. */
+export function sqlFor({ copySource }: DatabaseConnection, { sql, copy }: Statement): string {
+  return copy === undefined ? sql : sql.slice(0, -COPY_SOURCE.length) + copySource
+}
 
 /**
  * Sends statements as one transaction and one message. PGlite takes one COPY a message, so more of them go between BEGIN and COMMIT there.
@@ -36,5 +41,5 @@ export async function sendOneByOne(connection: DatabaseConnection, statements: r
   return results
 }
 
-const joined = ({ copySource }: DatabaseConnection, statements: readonly Statement[]): string =>
-  statements.map(({ sql, copy }) => (copy === undefined ? sql : sql.replace(COPY_SOURCE, () => copySource))).join(';\n')
+const joined = (connection: DatabaseConnection, statements: readonly Statement[]): string =>
+  statements.map(statement => sqlFor(connection, statement)).join(';\n')
