@@ -97,11 +97,15 @@ export class Root extends Part {
     readonly partition: string,
     readonly incoming: Incoming<unknown>,
     readonly bytes: number,
-    readonly timestamp: number,
     /** When the run received it, by its clock. */
     readonly receivedAt: number,
   ) {
     super(null, '', null, null)
+  }
+
+  /** Milliseconds since 1970. Not a field: each number of that size costs an allocation a record. */
+  get timestamp(): number {
+    return this.incoming.timestamp ?? this.receivedAt
   }
 
   /** Replays only: the one part that is wanted. */

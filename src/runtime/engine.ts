@@ -108,6 +108,7 @@ export class Engine {
           for (const reader of this.readers) reader.fenced(source, partition, epoch)
         },
         held: (pending, held) => this.take(pending, held),
+        hasRevoked: () => this.readers.some(({ hasRevoked }) => hasRevoked),
         isFull: () => this.holds.records >= limits.maxHeldRecords,
         trackersWithGaps: () => this.trackersWithGaps(),
       },
@@ -252,7 +253,7 @@ export class Engine {
     if (this.exits === undefined) return
     this.progress++
     // A synchronous pipeline comes here with every record; once a batch is enough.
-    for (const { isPushing } of this.readers) if (isPushing) return
+    if (this.options.flow.isPushing) return
     const isEmpty = this.inSteps === 0 && (this.quarantining === null || this.quarantining.pending === 0)
     if ((isEmpty || this.isBlocked) && this.readers.every(({ isQuiet }) => isQuiet)) this.writer.flushIdle()
     this.settleWithoutWrite()

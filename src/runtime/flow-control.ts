@@ -11,6 +11,8 @@ export class FlowControl implements RunFlow {
   waiting = 0
   /** As `signal.aborted`, which costs more: the reader asks after each record. */
   isAborted = false
+  /** A batch is being pushed through the steps: what settles on the way is looked at when it is through. */
+  isPushing = false
   readonly flushes = new Subject<void>()
 
   constructor(

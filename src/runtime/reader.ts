@@ -47,8 +47,8 @@ export class Reader {
   isQuiet = false
   isBlocked = false
   isDone = false
-  /** A batch is being pushed through the steps: what settles on the way is looked at when it is through. */
-  isPushing = false
+  /** Whether a partition was ever given up: only then need batches be searched for what is not ours any more. */
+  hasRevoked = false
   /** The record that is being pushed through the steps: named when a plain operator throws. */
   current: Root | null = null
   committer!: Committer
@@ -112,7 +112,7 @@ export class Reader {
     } catch (error) {
       if (!host.reading.aborted) host.fail(error)
     }
-    this.isPushing = false
+    host.flow.isPushing = false
     this.isDone = true
     this.isQuiet = true
     for (const subscriber of [...this.subscribers]) subscriber.complete()
@@ -207,29 +207,20 @@ export class Reader {
       const partition = incoming.partition ?? '0'
       if (tracker === undefined || tracker.partition !== partition || tracker.isRevoked) tracker = this.trackers.get(partition)
       if (tracker === undefined) {
-        this.isPushing = false
+        host.flow.isPushing = false
         tracker = await this.takeOver(partition)
         if (host.flow.signal.aborted) return
       }
-      this.isPushing = true
+      host.flow.isPushing = true
       if (!tracker.open(incoming)) continue
-      const root = new Root(
-        this.receiver,
-        tracker,
-        this.name,
-        partition,
-        incoming,
-        incoming.bytes ?? sizeOf(incoming.value),
-        incoming.timestamp ?? now,
-        now,
-      )
+      const root = new Root(this.receiver, tracker, this.name, partition, incoming, incoming.bytes ?? sizeOf(incoming.value), now)
       window.add(root)
       host.pushed()
       pushed++
       this.give(root)
       if (host.flow.isAborted) break
     }
-    this.isPushing = false
+    host.flow.isPushing = false
     host.changed()
     // All were delivered before: give the event loop a turn, or a long covered stretch would hold it.
     if (pushed === 0) await new Promise(resolve => setImmediate(resolve))
@@ -305,6 +296,7 @@ export class Reader {
       const tracker = this.trackers.get(partition)
       if (tracker === undefined) continue
       tracker.isRevoked = true
+      this.hasRevoked = true
       this.trackers.delete(partition)
     }
     this.resolveDrains()

@@ -25,6 +25,8 @@ export interface WriterHost {
   refused(record: Envelope<unknown>, error: unknown): Promise<Departed | null>
   /** A write under this epoch was refused. */
   fenced(source: string, partition: string, epoch: bigint): void
+  /** Whether any partition was ever given up. */
+  hasRevoked(): boolean
   held(batch: PendingBatch, held: Held): void
   /** The sink holds as much as it may: nothing is written before some of it is settled. */
   isFull(): boolean
@@ -310,6 +312,7 @@ export class Writer {
   }
 
   private dropRevoked(batch: PendingBatch): void {
+    if (!this.host.hasRevoked()) return
     if (!batch.roots.some(isRevoked) && !batch.records.some(record => isRevoked(Envelope.partOf(record).root))) return
     const gone = batch.drop(isRevoked)
     for (const part of gone) this.host.dropped(part)

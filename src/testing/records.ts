@@ -99,7 +99,7 @@ function rootOf<T>(value: T, index: number, receiver: Receiver, options: TestRec
     ...(headers && { headers: headers(value, index) }),
   }
   const bytes = value instanceof Uint8Array ? value.byteLength : typeof value === 'string' ? Buffer.byteLength(value) : 1
-  return new Root(receiver, { isRevoked: false }, source, partition, incoming, bytes, clock.now(), clock.now())
+  return new Root(receiver, { isRevoked: false }, source, partition, incoming, bytes, clock.now())
 }
 
 function flowOf({ clock = systemClock, signal = new AbortController().signal }: { clock?: Clock; signal?: AbortSignal }): RunFlow {

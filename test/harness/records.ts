@@ -61,7 +61,7 @@ export class Records implements Receiver {
   /** A record at the next position. */
   record<T>(value: T, more: Partial<Incoming<T>> = {}): Envelope<T> {
     const bytes = value instanceof Uint8Array ? value.byteLength : 0
-    const root = new Root(this, { isRevoked: false }, 'test', '0', { value, position: this.roots.length, ...more }, bytes, 0, 0)
+    const root = new Root(this, { isRevoked: false }, 'test', '0', { value, position: this.roots.length, ...more }, bytes, 0)
     this.roots.push(root)
     return Envelope.of(value, root)
   }

@@ -25,7 +25,7 @@ class Books implements Receiver {
 
   record(position: number, wanted = ''): Envelope<string> {
     const origin = { source: 's', partition: '0', position, part: wanted }
-    const root = new Root(this, { isRevoked: false }, 's', '0', { value: 'v', position, ...(wanted !== '' && { origin }) }, 1, 0, 0)
+    const root = new Root(this, { isRevoked: false }, 's', '0', { value: 'v', position, ...(wanted !== '' && { origin }) }, 1, 0)
     this.roots.push(root)
     this.parts++
     return Envelope.of('v', root)

@@ -78,7 +78,8 @@ class World {
         this.tracker.isRevoked = true
       },
       held() {},
-      isFull: () => false,
+      hasRevoked: () => true,
+        isFull: () => false,
       waits: () => void this.waits++,
       resumed() {},
       fail: error => {
