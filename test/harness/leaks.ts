@@ -24,6 +24,8 @@ beforeEach(() => {
 })
 
 afterEach(async () => {
+  // What a test has only begun to open (a server looks its host up first) is there some turns later.
+  for (let turn = 0; turn < 3; turn++) await new Promise(resolve => setImmediate(resolve))
   const deadline = performance.now() + GRACE_MS
   let left = leftBehind()
   while (left.length > 0 && performance.now() < deadline) {
