@@ -3,6 +3,7 @@ import { type Envelope, join } from '../../../src/core/envelope.js'
 import { isMillraceError, MillraceError } from '../../../src/core/errors.js'
 import type { Flow } from '../../../src/core/flow.js'
 import { type Operator, recordOperator } from '../../../src/core/operator.js'
+import type { QuarantineEntry } from '../../../src/core/quarantine.js'
 import type { RecordContext } from '../../../src/core/record-context.js'
 import type { Source } from '../../../src/core/source.js'
 import { handle } from '../../../src/operators/handle.js'
@@ -54,6 +55,8 @@ export class ChaosWorld {
   readonly quarantine
   readonly prefixSource: MemorySource<Order> | null
   readonly queue: Queue<Order> | null
+  /** The entries of quarantine that were committed with rows, each as often as it was. */
+  readonly entriesOfBatches: QuarantineEntry[] = []
   /** Orders that came out of their first handle out of the order of their key. */
   readonly disorder: string[] = []
   private readonly dice: Dice
@@ -81,6 +84,11 @@ export class ChaosWorld {
       clock,
     })
     this.quarantine = memoryQuarantine({ store: setting.sharedScope ? store : memoryStore(), clock })
+    const commit = store.commit.bind(store)
+    store.commit = transaction => {
+      commit(transaction)
+      this.entriesOfBatches.push(...transaction.entries)
+    }
     const key = ({ key }: Order) => key
     const isQueue = setting.source === 'single'
     this.prefixSource = isQueue ? null : memorySource(this.orders, { name: 'orders', partition: ({ partition }) => partition, key })
