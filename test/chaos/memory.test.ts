@@ -11,7 +11,7 @@ import { ChaosWorld, type Row, type Setting } from './memory/world.js'
 const seed = chosenSeed()
 const isLong = process.env['MILLRACE_LONG'] === '1'
 /** How many runs are cut in each setting; at least 1,000 in all. */
-const CRASHES = isLong ? 4_000 : 150
+const CRASHES = isLong ? 2_000 : 150
 const MAX_CRASHES_A_WORLD = 20
 
 const weather: Weather = { away: 0.05, lost: 0.07, slowMs: 25 }
