@@ -7,15 +7,15 @@ import { walkJson } from '../formats/json-walk.js'
 const MAX_DEPTH = 1_000
 
 /**
- * Gives the function that makes a value of one JSON text, as `decode` promises it.
+ * Gives the function that makes a value of one JSON text, given with its bytes, as `decode` promises it.
  *
  * `JSON.parse` does the work; before it stand two checks that cost a fraction of it, and the scanner is used only where they say so.
  */
-export function jsonDecoder(bigIntegers: 'fail' | 'string'): (text: string) => unknown {
-  return text => {
+export function jsonDecoder(bigIntegers: 'fail' | 'string'): (text: string, bytes: Uint8Array) => unknown {
+  return (text, bytes) => {
     if (isNestedDeeper(text, MAX_DEPTH)) throw undecodable(`arrays and objects are nested deeper than ${MAX_DEPTH} levels`)
     const value = parse(text)
-    return mayHoldUnsafeNumber(text) ? checkedNumbers(text, value, bigIntegers) : value
+    return mayHoldUnsafeNumber(bytes) ? checkedNumbers(text, value, bigIntegers) : value
   }
 }
 

@@ -13,16 +13,19 @@ export function keep<In, Out extends In>(predicate: (value: In) => value is Out,
 export function keep<In>(predicate: (value: In, context: RecordContext) => boolean, reason?: string): Operator<In, In>
 export function keep<In>(predicate: (value: In, context: RecordContext) => unknown, reason = 'not kept'): Operator<In, In> {
   mustBeFunction('keep', predicate)
-  return recordOperator('keep', out => record => {
-    const result = predicate(record.value, new EnvelopeContext(record, 1))
-    if (result === true) return out.next(record)
-    if (result === false) return record.skip(reason)
-    if (result instanceof SkipReason) return record.skip(result.reason)
-    if (result === undefined || isThenable(result)) {
-      if (isThenable(result)) abandon(result)
-      return record.fail(resultMissing('keep', result, 'true or false'), 'keep')
+  return recordOperator('keep', out => {
+    const contextOf = EnvelopeContext.forCallsOf(predicate)
+    return record => {
+      const result = predicate(record.value, contextOf(record))
+      if (result === true) return out.next(record)
+      if (result === false) return record.skip(reason)
+      if (result instanceof SkipReason) return record.skip(result.reason)
+      if (result === undefined || isThenable(result)) {
+        if (isThenable(result)) abandon(result)
+        return record.fail(resultMissing('keep', result, 'true or false'), 'keep')
+      }
+      if (result) out.next(record)
+      else record.skip(reason)
     }
-    if (result) out.next(record)
-    else record.skip(reason)
   })
 }

@@ -15,9 +15,14 @@ export function resultMissing(stage: string, given: unknown, expected?: string):
   return new MillraceError('MILL_RESULT_MISSING', { stage, given: isThenable(given) ? 'a promise' : shown(given), expected })
 }
 
-/** Whether a result takes time: a promise, or what can be awaited like one. */
+/** Whether a result takes time: a promise, or what can be awaited like one. It never throws: a getter may. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  if (typeof value !== 'object' || value === null) return false
+  try {
+    return typeof (value as { then?: unknown }).then === 'function'
+  } catch {
+    return false
+  }
 }
 
 /** A promise where a value had to be: its rejection is nobody's then, and would end the process. */

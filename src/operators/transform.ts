@@ -19,11 +19,14 @@ export function transform<In, Out extends {} | null>(
   fn: (value: In, context: RecordContext) => Out & NotPromise<Out>,
 ): Operator<In, Given<Out>> {
   mustBeFunction('transform', fn)
-  return recordOperator('transform', out => record => {
-    const result: unknown = fn(record.value, new EnvelopeContext(record, 1))
-    if (isThenable(result)) {
-      abandon(result)
-      record.fail(resultMissing('transform', result), 'transform')
-    } else give('transform', record, result, out)
+  return recordOperator('transform', out => {
+    const contextOf = EnvelopeContext.forCallsOf(fn)
+    return record => {
+      const result: unknown = fn(record.value, contextOf(record))
+      if (isThenable(result)) {
+        abandon(result)
+        record.fail(resultMissing('transform', result), 'transform')
+      } else give('transform', record, result, out)
+    }
   })
 }
