@@ -34,9 +34,9 @@ export class SinkWrites {
   }
 
   /** What became of the rows: the errors by index, an empty map where all were taken. */
-  async refused(rows: readonly unknown[]): Promise<ReadonlyMap<number, unknown>> {
+  async refused(rows: readonly unknown[], from?: number): Promise<ReadonlyMap<number, unknown>> {
     try {
-      await this.write(rows)
+      await this.write(rows, from)
       return new Map()
     } catch (error) {
       if (error instanceof BatchError) return error.failed

@@ -1,16 +1,16 @@
-import { MillraceError } from '../../core/errors.js'
+import type { MillraceError } from '../../core/errors.js'
 import { type Batch, BatchError, type Cover } from '../../core/sink.js'
-import { faultOf, isOutcomeUnknown, refusalOf } from '../../drivers/postgres/database-error.js'
+import { isOutcomeUnknown, refusalOf } from '../../drivers/postgres/database-error.js'
 import type { DatabaseConnection, DatabaseSession } from '../../drivers/postgres/database-session.js'
 import type { ShapedRows, TableCodec } from '../../tables/table-codec.js'
-import { findRefused, type Trouble } from './find-refused.js'
+import { EncodedRows } from './encoded-rows.js'
 import type { FormerOwners } from './former-owners.js'
 import type { Ledger } from './ledger.js'
-import { type Statement, sendOneByOne, sendTogether, sqlFor } from './statement.js'
+import { isRecordFault, RefusedSearch } from './refused-search.js'
+import { type Statement, sendOneByOne, sendTogether } from './statement.js'
 import { type WriteMode, WriteSql } from './write-sql.js'
 
 const UNIQUE_VIOLATION = '23505'
-const CARDINALITY_VIOLATION = '21000'
 
 /** What a writer works with. */
 export interface WriterParts {
@@ -70,7 +70,7 @@ export class BatchWriter {
       ledger?.noteCertain(batch.covers)
     } catch (error) {
       await this.explain(connection, error, batch.covers)
-      if (groups.length === 0 || !isOfRecord(error)) throw error
+      if (groups.length === 0 || !isRecordFault(error)) throw error
       await this.writeWithoutRefused(connection, groups, batch, error as MillraceError)
     }
   }
@@ -111,18 +111,10 @@ export class BatchWriter {
 
   private statementsOf(group: ShapedRows, isNext: boolean): Statement[] {
     const { sql } = this
-    const count = group.rows.length
-    if (!sql.isStaged) return [this.copyStatement(group, 0, count)]
+    const copy = new EncodedRows(group, sql.isStaged).slice()
+    if (!sql.isStaged) return [{ sql: sql.copy(group.shape), copy }]
     const empty = isNext ? [{ sql: sql.emptyStage }] : []
-    return [...empty, this.stageStatement(group, 0, count), { sql: sql.apply(group.shape) }]
-  }
-
-  private copyStatement({ shape, rows }: ShapedRows, from: number, to: number): Statement {
-    return { sql: this.sql.copy(shape), copy: shape.copyText(sliced(rows, from, to)) }
-  }
-
-  private stageStatement({ shape, rows }: ShapedRows, from: number, to: number): Statement {
-    return { sql: this.sql.copyToStage(shape), copy: shape.copyText(sliced(rows, from, to), from) }
+    return [...empty, { sql: sql.copyToStage(group.shape), copy }, { sql: sql.apply(group.shape) }]
   }
 
   /**
@@ -134,30 +126,24 @@ export class BatchWriter {
     groups: readonly ShapedRows[],
     batch: Batch<unknown>,
     first: MillraceError,
-  ): Promise<never | void> {
-    const namesDuplicates = !this.sql.isStaged && this.parts.codec.key.length > 0 && refusalOf(first)!.sqlstate === UNIQUE_VIOLATION
-    if (namesDuplicates) await connection.prepare(this.sql.stage, this.prepareStage)
-    const refused = new Map<number, MillraceError>()
+  ): Promise<void> {
+    const { codec, ledger } = this.parts
+    const isDuplicate = !this.sql.isStaged && codec.key.length > 0 && refusalOf(first)!.sqlstate === UNIQUE_VIOLATION
+    if (isDuplicate) await connection.prepare(this.sql.stage, this.prepareStage)
+    const search = new RefusedSearch(connection, this.sql, { first, isDuplicate, isTrial: ledger !== null })
     const [failures, covers] = this.closing(batch)
+    let refused: ReadonlyMap<number, MillraceError>
     try {
       // What is deferred would show only at COMMIT, and of no row.
       await connection.message('begin; set constraints all immediate')
-      // First, whatever the outcome of earlier writes: a row that only meets itself was delivered, and does not belong into quarantine.
-      await sendOneByOne(connection, covers)
-      for (const [i, group] of groups.entries()) {
-        const known = groups.length === 1 ? first : null
-        const found =
-          this.sql.isStaged || namesDuplicates
-            ? await this.stageGroup(connection, group, { known, duplicate: namesDuplicates ? first : null, isNext: i > 0 })
-            : await findRefused(
-                group.rows.length,
-                troubleOf(known, 0),
-                this.attempts(connection, (from, to) => this.copyStatement(group, from, to)),
-              )
-        for (const [row, error] of found) refused.set(group.indexes?.[row] ?? row, error)
+      refused = await search.write(groups)
+      if (refused.size > 0 && ledger !== null) {
+        // A row that met only itself was delivered by a write whose reply was lost: it does not belong into quarantine.
+        await this.throwRefusalOf(ledger, connection, batch.covers)
+        throw new BatchError(refused)
       }
-      if (refused.size > 0 && this.parts.ledger !== null) throw new BatchError(refused)
-      await sendOneByOne(connection, failures)
+      await sendOneByOne(connection, [...failures, ...covers])
+      await search.finish()
       await connection.message('commit')
     } catch (error) {
       // A connection that cannot roll back is thrown away.
@@ -166,73 +152,11 @@ export class BatchWriter {
       throw error
     }
     if (refused.size > 0) throw new BatchError(refused)
-    this.parts.ledger?.noteCertain(batch.covers)
+    ledger?.noteCertain(batch.covers)
   }
 
-  /** Two searches: what cannot be read as the columns' types shows in COPY, with its line; what breaks a constraint when it is applied. */
-  private async stageGroup(
-    connection: DatabaseConnection,
-    group: ShapedRows,
-    {
-      known,
-      duplicate,
-      isNext,
-    }: { readonly known: MillraceError | null; readonly duplicate: MillraceError | null; readonly isNext: boolean },
-  ): Promise<Map<number, MillraceError>> {
-    const { length } = group.rows
-    if (isNext) await connection.message(this.sql.emptyStage)
-    const inCopy = known !== null && duplicate === null && refusalOf(known)!.line !== undefined
-    const staging = this.attempts(connection, (from, to) => this.stageStatement(group, from, to))
-    const unread = await findRefused(length, inCopy ? troubleOf(known, 0) : null, staging)
-    const applied = new Map<number, MillraceError>()
-    const applying =
-      duplicate === null
-        ? this.attempts(connection, (from, to) => ({ sql: this.sql.apply(group.shape, { from, to }) }))
-        : this.attempts(
-            connection,
-            (from, to) => ({ sql: this.sql.insertNamingDuplicates(group.shape, { from, to }) }),
-            row => applied.set(row, duplicateError(duplicate)),
-          )
-    const isKnownToFail = known !== null && duplicate === null && !inCopy && refusalOf(known)!.sqlstate !== CARDINALITY_VIOLATION
-    const broken = await findRefused(length, isKnownToFail ? { error: known, row: null } : null, applying)
-    return new Map([...unread, ...applied, ...broken])
-  }
-
-  /** Tries within a savepoint. `onRow` gets the first column of each row that the statement gives. */
-  private attempts(connection: DatabaseConnection, statement: (from: number, to: number) => Statement, onRow?: (value: number) => void) {
-    return async (from: number, to: number): Promise<Trouble | null> => {
-      const tried = statement(from, to)
-      const text = `savepoint millrace; ${sqlFor(connection, tried)}; release savepoint millrace`
-      try {
-        const results = await connection.message(text, tried.copy === undefined ? [] : [tried.copy])
-        if (onRow !== undefined) for (const result of results) for (const [value] of result.rows) onRow(Number(value))
-        return null
-      } catch (error) {
-        if (!isOfRecord(error)) throw error
-        await connection.message('rollback to savepoint millrace; release savepoint millrace')
-        return troubleOf(error as MillraceError, from)
-      }
-    }
+  private async throwRefusalOf(ledger: Ledger, connection: DatabaseConnection, covers: readonly Cover[]): Promise<void> {
+    const refusal = await ledger.refusal(connection, covers)
+    if (refusal !== null) throw refusal
   }
 }
-
-function isOfRecord(error: unknown): boolean {
-  const refusal = refusalOf(error)
-  return refusal !== undefined && faultOf(refusal.sqlstate) === 'record'
-}
-
-function troubleOf(error: MillraceError, from: number): Trouble
-function troubleOf(error: MillraceError | null, from: number): Trouble | null
-function troubleOf(error: MillraceError | null, from: number): Trouble | null {
-  if (error === null) return null
-  const line = refusalOf(error)?.line
-  return { error, row: line === undefined ? null : from + line - 1 }
-}
-
-/** An error of each duplicate's own: details of the first one's values are left out. */
-function duplicateError(first: MillraceError): MillraceError {
-  return new MillraceError('MILL_DATABASE_REFUSED', first.details as MillraceError<'MILL_DATABASE_REFUSED'>['details'])
-}
-
-const sliced = (rows: readonly unknown[], from: number, to: number): readonly unknown[] =>
-  from === 0 && to === rows.length ? rows : rows.slice(from, to)

@@ -20,10 +20,16 @@ const SMALLEST_TRY = 64
  * A row that the server names costs two writes: of the rows before it, and of those after it. Where it names none, halves are tried; when the left half
  * was clean, the right one needs no try. One bad row in 3,000 takes at most 2 log2(3,000) + 1 = 24 writes.
  *
- * @param known - What a write of all of them has already shown.
+ * @param options.known - What a write of all of them has already shown.
+ * @param options.isTrial - Whether all that is written here will be undone: then rows before a named one are not written again, and what only these would
+ * show is found by the next write. Default false.
  */
-export async function findRefused(count: number, known: Trouble | null, attempt: Attempt): Promise<Map<number, MillraceError>> {
-  const search = new Search(attempt)
+export async function findRefused(
+  count: number,
+  attempt: Attempt,
+  { known = null, isTrial = false }: { readonly known?: Trouble | null; readonly isTrial?: boolean } = {},
+): Promise<Map<number, MillraceError>> {
+  const search = new Search(attempt, isTrial)
   await search.write(0, count, known)
   return search.refused
 }
@@ -31,7 +37,10 @@ export async function findRefused(count: number, known: Trouble | null, attempt:
 class Search {
   readonly refused = new Map<number, MillraceError>()
 
-  constructor(private readonly attempt: Attempt) {}
+  constructor(
+    private readonly attempt: Attempt,
+    private readonly isTrial: boolean,
+  ) {}
 
   async write(from: number, to: number, known: Trouble | null): Promise<void> {
     let named = 0
@@ -46,7 +55,7 @@ class Search {
         start = end
       } else if (trouble.row !== null) {
         const { row, error } = trouble
-        await this.write(start, row, null)
+        if (!this.isTrial) await this.write(start, row, null)
         this.refused.set(row, error)
         named++
         start = row + 1

@@ -83,6 +83,11 @@ returning covered::text, epoch::text, mark, (select owner::text from former) for
   /** Why a write was refused: null where the ledger was not at fault. Nothing was written. */
   async explain(queries: Queries, error: unknown, covers: readonly Cover[]): Promise<FencedError | CoveredError | null> {
     if (covers.length === 0 || !isMillraceError(error) || refusalOf(error)?.sqlstate !== DIVISION_BY_ZERO) return null
+    return this.refusal(queries, covers)
+  }
+
+  /** What the ledger has against these covers, as far as is committed. */
+  async refusal(queries: Queries, covers: readonly Cover[]): Promise<FencedError | CoveredError | null> {
     const fenced: Cover[] = []
     const before: Pick<Cover, 'source' | 'partition' | 'positions'>[] = []
     for (const cover of covers) {

@@ -55,6 +55,19 @@ create temporary table ${this.stage} on commit delete rows as select null::integ
     return `delete from pg_temp.${this.stage}`
   }
 
+  /** For the many small ranges of a search. Not for good: it would have to be kept up to date by each batch. */
+  get indexStage(): string {
+    return `create index if not exists ${this.indexName} on pg_temp.${this.stage} (${ordinal})`
+  }
+
+  get dropStageIndex(): string {
+    return `drop index if exists pg_temp.${this.indexName}`
+  }
+
+  private get indexName(): string {
+    return `${this.stage.slice(0, -1)}_at"`
+  }
+
   /** COPY into the table. */
   copy({ columnList }: RowShape): string {
     return `copy ${this.codec.sqlName} (${columnList}) from ${COPY_SOURCE}`

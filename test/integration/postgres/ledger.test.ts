@@ -95,7 +95,7 @@ describePostgres('the ledger of postgresSink', () => {
       const stranger = await FrozenOwner.start(place.connection, null, 50)
       frozen.push(stranger)
       await withWrites(sink(place.connection, { lockTimeoutMs: 300 }), async writes => {
-        await writes.write(span(0, 10), 0)
+        expect(await writtenAgain(writes, span(0, 10), 0)).toBe('written')
         expect(await ids()).toEqual(span(0, 10).map(({ id }) => id))
         // Nobody's former owner: it is waited for.
         const error = await writes.write(span(50, 51), 50).catch(caught => caught)

@@ -52,21 +52,27 @@ async function expectRefused(
     await query(ddl)
     await withWrites(postgresSink(place.database, orders, mode.options), async writes => {
       place.statements?.()
-      const refused = await writes.refused(rows)
-      const count = place.statements?.() ?? 0
-      expect(
-        new Map([...refused].map(([index, error]) => [index, told(error)]).sort(([a], [b]) => Number(a) - Number(b)) as [number, string][]),
-      ).toEqual(bad)
-      expect(count).toBeLessThanOrEqual(most)
-      const good = rows.filter((_, i) => !bad.has(i))
       const isLedger = 'ledger' in mode.options
       const there = async () => (await query('select id from orders order by id')).map(([id]) => Number(id))
-      const ids = [...new Set(good.map(({ id }) => id))].sort((a, b) => a - b)
-      expect(await there()).toEqual(isLedger && bad.size > 0 ? [] : ids)
-      if (isLedger && bad.size > 0) {
-        await writes.write(good, 0)
-        expect(await there()).toEqual(ids)
+      const refused = new Map<number, unknown>()
+      let left = rows.map((row, i) => ({ row, i }))
+      // Under a ledger a write with bad rows leaves nothing, and what hides behind them may show in the next one, as the run does it.
+      for (let found: ReadonlyMap<number, unknown>; ; left = left.filter((_, at) => !found.has(at))) {
+        found = await writes.refused(
+          left.map(({ row }) => row),
+          0,
+        )
+        for (const [at, error] of found) refused.set(left[at]!.i, error)
+        if (found.size === 0 || !isLedger) break
+        expect(await there()).toEqual([])
+        expect(refused.size).toBeLessThanOrEqual(bad.size)
       }
+      const count = place.statements?.() ?? 0
+      const inOrder = [...refused].sort(([a], [b]) => a - b)
+      expect(new Map(inOrder.map(([index, error]) => [index, told(error)]))).toEqual(bad)
+      expect(count).toBeLessThanOrEqual(most)
+      const good = new Set(rows.filter((_, i) => !bad.has(i)).map(({ id }) => id))
+      expect(await there()).toEqual([...good].sort((a, b) => a - b))
     })
   })
 }
