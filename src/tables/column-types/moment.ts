@@ -15,7 +15,7 @@ export interface Moment {
 }
 
 const syntax =
-  /^(\d{4,7})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{0,60}))?)?([Zz]|([+-])(\d\d)(?:(\d\d)|:(\d\d)(?::(\d\d))?)?)?)?( BC)?$/
+  /^(\d{4,7})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{0,60}))?)?([Zz]|([+-])(\d\d)(?:(\d\d)|:(\d\d)(?::([0-5]\d))?)?)?)?( BC)?$/
 
 /**
  * Reads ISO 8601 as Postgres does: `2024-02-29`, `2024-02-29T12:00:00.5Z`, `2024-02-29 12:00+02`, `0044-03-15 BC`. Undefined where it is none, or
@@ -37,21 +37,21 @@ export function readMoment(text: string): Moment | undefined {
   return { year, month, day, seconds, fraction, offset: match[9] === '-' ? -offset : offset, hasZone: match[8] !== undefined }
 }
 
-/** 24:00:00 and the sixtieth second are times, but nothing comes after them. */
+/** A leap second may be anywhere, but nothing comes after 24:00:00. @see float_time_overflow, src/backend/utils/adt/date.c */
 function secondsOf(hour: number, minute: number, second: number, fraction: string): number | undefined {
   if (minute > 59 || second > 60) return undefined
-  const isLast = hour === 24 && minute === 0 && second === 0
-  if (hour > 23 && !isLast) return undefined
-  if ((isLast || second === 60) && /[1-9]/.test(fraction)) return undefined
-  return hour * 3600 + minute * 60 + second
+  const seconds = hour * 3600 + minute * 60 + second
+  return seconds < 86_400 || (seconds === 86_400 && microsOf(fraction) === 0) ? seconds : undefined
 }
+
+const microsOf = (fraction: string): number => (fraction === '' ? 0 : Math.round(Number(`0.${fraction}`) * 1e6))
 
 /**
  * Microseconds are what Postgres keeps, rounded. Two numbers, since their sum is more than a double holds: whole seconds since 1970 in UTC, and the
  * microseconds on top. A text without a zone is in UTC.
  */
 export function instantOf({ year, month, day, seconds, fraction, offset }: Moment): { readonly seconds: number; readonly micros: number } {
-  const micros = fraction === '' ? 0 : Math.round(Number(`0.${fraction}`) * 1e6)
+  const micros = microsOf(fraction)
   const whole = daysOf(year, month, day) * 86_400 + seconds - offset
   return micros < 1e6 ? { seconds: whole, micros } : { seconds: whole + 1, micros: 0 }
 }
