@@ -1,87 +1,12 @@
-import { afterAll, beforeAll, it } from 'vitest'
+import { it } from 'vitest'
 import { describePostgres } from '../harness/database.js'
-import type { ProxiedMessage, Verdict } from '../harness/postgres-proxy.js'
-import { chosenSeed, seededRandom } from '../harness/random.js'
-import { ownPoints, type Point, proxyPoints, type Task } from './orders/task.js'
-import { transactionSteps } from './orders/transactions.js'
-import { OrderFiles, OrdersProgram, OrdersWorld } from './orders/world.js'
-
-const KILLS = process.env['MILLRACE_LONG'] ? 200 : 10
-const seed = chosenSeed()
+import { KILLS, killing, seed } from './orders/killing.js'
+import { ownPoints } from './orders/task.js'
 
 describePostgres(`a pipeline that is killed (MILLRACE_SEED=${seed})`, () => {
-  let files: OrderFiles
-  let program: OrdersProgram
+  const killed = killing()
 
-  beforeAll(async () => {
-    program = await OrdersProgram.build()
-    files = await OrderFiles.write()
-  })
-  afterAll(async () => {
-    await program.remove()
-    await files.remove()
-  })
-
-  /** Kills it until it was killed often enough, over as many databases as that takes, and looks at each in the end. */
-  async function killed(point: Point, mode: Task['mode'], kills: number): Promise<void> {
-    const random = seededRandom(seed + point.length)
-    const isMended = mode === 'replay'
-    for (let killed = 0; killed < kills; ) {
-      const world = await OrdersWorld.open(files)
-      try {
-        if (mode === 'replay') await run(world, { mode: 'run', isMended: false })
-        const before = killed
-        for (; killed < kills; killed++) {
-          const after = 1 + Math.floor(random() * (point !== 'handled' ? 6 : mode === 'run' ? 300 : 20))
-          if (!(await run(world, { mode, isMended, killAt: { point, after } }))) break
-        }
-        if (killed === before) throw new Error(`it never comes to '${point}'`)
-        await run(world, { mode, isMended })
-        await world.check(isMended)
-      } finally {
-        await world.close()
-      }
-    }
-  }
-
-  /** Runs the child. True when it was killed as it was meant to be, false when it came to its end first. */
-  async function run(world: OrdersWorld, how: Pick<Task, 'mode' | 'isMended' | 'killAt'>): Promise<boolean> {
-    const child = program.start({ ...how, connection: world.proxy.address, root: files.root })
-    const { killAt } = how
-    world.proxy.decide = killAt ? stopAt(killAt.point, killAt.after, () => child.kill('SIGKILL')) : () => 'pass'
-    const { code, signal, output } = await child.ended
-    if (signal === 'SIGKILL' && killAt) return true
-    if (code !== 0) throw new Error(`the child ended with ${signal ?? code}: ${output}`)
-    return false
-  }
-
-  for (const point of [...ownPoints, ...proxyPoints]) {
-    it(`at '${point}' loses nothing and doubles nothing`, () => killed(point, 'run', KILLS), KILLS * 10_000)
-  }
-  for (const point of ['handled', 'within the write', 'COMMIT sent', 'after COMMIT', 'after the write'] as const) {
-    it(`while replaying, at '${point}', loses nothing and doubles nothing`, () => killed(point, 'replay', KILLS / 5), KILLS * 10_000)
+  for (const point of ownPoints) {
+    it(`at '${point}' loses nothing and doubles nothing`, () => killed(point, 'run', KILLS), KILLS * 15_000)
   }
 })
-
-/** Stops the traffic at a point and kills the child then: what was sent stays sent, and nothing comes after it. */
-function stopAt(point: Point, after: number, kill: () => void): (message: ProxiedMessage) => Verdict {
-  const stepOf = transactionSteps()
-  let times = 0
-  let isOver = false
-  const count = (verdict: Verdict): Verdict => {
-    if (++times < after) return 'pass'
-    isOver = true
-    kill()
-    return verdict
-  }
-  return message => {
-    if (isOver) return 'hold'
-    const step = stepOf(message)
-    if (point === 'within the write' && step === 'rows') return count('half')
-    if (point === 'before COMMIT' && step === 'sent whole') return count('hold')
-    if (point === 'COMMIT sent' && step === 'sent whole') return count('pass')
-    if (point === 'after COMMIT' && step === 'committed') return count('hold')
-    if (point === 'during a quarantine write' && step === 'quarantine') return count('half')
-    return 'pass'
-  }
-}
