@@ -1,3 +1,4 @@
+import { memberOf } from './member.js'
 import { shown } from './options.js'
 
 /** An error as it is kept and shown: plain JSON, causes included, no stack (it would hold paths of the machine). */
@@ -15,32 +16,40 @@ export interface ErrorReport {
 
 const MAX_CAUSES = 8
 const MAX_MESSAGE = 4_096
+/** Of names and codes, which are counted and looked for. */
+const MAX_WORD = 200
 
-/** What is kept of an error. Anything can be thrown, so anything is taken. */
+/** What is kept of an error. Anything can be thrown, so anything is taken; what is too long is cut. It never throws. */
 export function errorReport(error: unknown, depth = 0): ErrorReport {
-  if (typeof error !== 'object' || error === null) return { name: 'Thrown', message: shown(error) }
-  const given = error as {
-    name?: unknown
-    message?: unknown
-    code?: unknown
-    details?: { sqlstate?: unknown; constraint?: unknown }
-    cause?: unknown
-  }
-  const { sqlstate, constraint } = given.details ?? {}
+  if (typeof error !== 'object' || error === null) return { name: 'Thrown', message: errorText(error) }
+  const details = memberOf(error, 'details')
+  const code = wordOf(error, 'code')
+  const sqlstate = wordOf(details, 'sqlstate')
+  const constraint = wordOf(details, 'constraint')
+  const cause = memberOf(error, 'cause')
   return {
-    name: typeof given.name === 'string' ? given.name : 'Error',
-    message: (typeof given.message === 'string' ? given.message : shown(error)).slice(0, MAX_MESSAGE),
-    ...(typeof given.code === 'string' && { code: given.code }),
-    ...(typeof sqlstate === 'string' && { sqlstate }),
-    ...(typeof constraint === 'string' && { constraint }),
-    ...(given.cause !== undefined && depth < MAX_CAUSES && { cause: errorReport(given.cause, depth + 1) }),
+    name: wordOf(error, 'name') ?? 'Error',
+    message: errorText(error),
+    ...(code !== undefined && { code }),
+    ...(sqlstate !== undefined && { sqlstate }),
+    ...(constraint !== undefined && { constraint }),
+    ...(cause !== undefined && depth < MAX_CAUSES && { cause: errorReport(cause, depth + 1) }),
   }
+}
+
+/** The message of whatever was thrown, at most 4,096 characters; of what has none, the value itself. It never throws. */
+export function errorText(error: unknown): string {
+  const message = typeof error === 'object' ? memberOf(error, 'message') : undefined
+  return typeof message === 'string' ? message.slice(0, MAX_MESSAGE) : shown(error)
 }
 
 /** The word under which a failure is counted in `RunSummary.reasons`: the error's code, else its name. */
 export function reasonOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return 'Thrown'
-  const { code, name } = error as { code?: unknown; name?: unknown }
-  if (typeof code === 'string' && code !== '') return code
-  return typeof name === 'string' && name !== '' ? name : 'Error'
+  return wordOf(error, 'code') || wordOf(error, 'name') || 'Error'
+}
+
+function wordOf(from: unknown, name: string): string | undefined {
+  const word = memberOf(from, name)
+  return typeof word === 'string' ? word.slice(0, MAX_WORD) : undefined
 }

@@ -60,18 +60,31 @@ export const option = {
 
 const MAX_SHOWN = 120
 
-/** A value for a message: short, on one line, with its type where that is not plain to see. */
+/** A value for a message: short, on one line, with its type where that is not plain to see. It never throws: proxies and getters may. */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return clipped(JSON.stringify(value))
-  if (typeof value === 'bigint') return `${value}n`
-  if (typeof value === 'function') return `the function ${value.name || '(without a name)'}`
+  try {
+    return described(value)
+  } catch {
+    return 'a value that cannot be shown'
+  }
+}
+
+function described(value: unknown): string {
+  if (typeof value === 'string') return clipped(JSON.stringify(value.slice(0, MAX_SHOWN + 1)))
+  if (typeof value === 'bigint') return clipped(`${value}n`)
+  if (typeof value === 'function') return clipped(`the function ${value.name || '(without a name)'}`)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid date' : value.toISOString()
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`
-  if (typeof value !== 'object' || value === null) return String(value)
+  if (typeof value !== 'object' || value === null) return clipped(String(value))
+  return clipped(jsonOf(value) ?? Object.prototype.toString.call(value))
+}
+
+/** Undefined where there is none: a cycle, a bigint within, a `toJSON` that throws. */
+function jsonOf(value: object): string | undefined {
   try {
-    return clipped(JSON.stringify(value) ?? Object.prototype.toString.call(value))
+    return JSON.stringify(value)
   } catch {
-    return Object.prototype.toString.call(value)
+    return undefined
   }
 }
 
@@ -82,6 +95,8 @@ export function nearest(given: string, known: readonly string[]): string | undef
   let best: string | undefined
   let fewest = Math.floor(given.length / 3) + 1
   for (const name of known) {
+    // Names of very different lengths are not compared: a key of a megabyte would take seconds.
+    if (Math.abs(name.length - given.length) >= fewest) continue
     const edits = name.toLowerCase() === given.toLowerCase() ? 0 : distance(given, name)
     if (edits < fewest) [best, fewest] = [name, edits]
   }

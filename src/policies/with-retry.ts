@@ -1,6 +1,7 @@
 import { type Attempt, noteAttempts, rememberAttempt } from '../core/attempts.js'
 import { type Backoff, exponentialBackoff } from '../core/backoff.js'
 import { type Clock, delay, systemClock } from '../core/clock.js'
+import { errorText } from '../core/error-report.js'
 import { MillraceError } from '../core/errors.js'
 import { option, resolveOptions, shown } from '../core/options.js'
 import { EnvelopeContext } from '../core/record-context.js'
@@ -163,7 +164,7 @@ class Tries {
     const last = isAway
       ? new MillraceError(
           'MILL_ATTEMPTS_SPENT',
-          { what: this.policy.name, attempts: this.attempts.length, last: error instanceof Error ? error.message : shown(error) },
+          { what: this.policy.name, attempts: this.attempts.length, last: errorText(error) },
           { cause: error },
         )
       : error

@@ -1,5 +1,5 @@
 import { Envelope } from '../core/envelope.js'
-import { reasonOf } from '../core/error-report.js'
+import { errorText, reasonOf } from '../core/error-report.js'
 import { MillraceError } from '../core/errors.js'
 import { failuresOf } from '../core/failure.js'
 import { originText } from '../core/position.js'
@@ -108,7 +108,7 @@ export class Exits {
     const { host, options } = this
     const reason = reasonOf(error)
     const origin = originText(part.origin)
-    const message = error instanceof Error ? error.message : String(error)
+    const message = errorText(error)
     if (options.failures === 'halt') {
       host.fail(new MillraceError('MILL_RECORD_FAILED', { origin, stage, reason: message }, { cause: error }))
       return null

@@ -1,5 +1,6 @@
 import { Subject } from 'rxjs'
 import type { Clock } from '../core/clock.js'
+import { errorText } from '../core/error-report.js'
 import type { RunFlow } from '../core/flow.js'
 import type { Logger } from '../core/log.js'
 
@@ -48,7 +49,7 @@ export class FlowControl implements RunFlow {
   }
 
   waits(reason: unknown): void {
-    if (this.waiting++ === 0) this.log.warn('waiting', { reason: reason instanceof Error ? reason.message : String(reason) })
+    if (this.waiting++ === 0) this.log.warn('waiting', { reason: errorText(reason) })
   }
 
   resumed(): void {

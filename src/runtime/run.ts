@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { type Clock, systemClock } from '../core/clock.js'
+import { errorText } from '../core/error-report.js'
 import { MillraceError } from '../core/errors.js'
 import { type Logger, silentLog } from '../core/log.js'
 import type { QuarantineSession } from '../core/quarantine.js'
@@ -185,7 +186,7 @@ export class Run implements PipelineRun {
   private fail(error: unknown, commits: boolean): void {
     if (this.failure !== null || this.endedAt !== null) return
     this.failure = { error, commits }
-    this.log.error('failed', { pipeline: this.plan.name, error: error instanceof Error ? error.message : String(error) })
+    this.log.error('failed', { pipeline: this.plan.name, error: errorText(error) })
     this.notReading.abort()
     this.aborting.abort(error)
     this.engine.cut()
@@ -228,7 +229,7 @@ export class Run implements PipelineRun {
     try {
       await close()
     } catch (error) {
-      this.log.warn('closing failed', { part, error: error instanceof Error ? error.message : String(error) })
+      this.log.warn('closing failed', { part, error: errorText(error) })
     }
   }
 

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
 import { type Database, openDatabase } from '../../src/drivers/postgres/database.js'
 import {
-  type DecodeJsonOptions,
   decode,
   definePipeline,
   type FileFormat,
@@ -22,6 +21,7 @@ import {
   table,
   validate,
 } from '../../src/index.js'
+import type { DecodeJsonOptions } from '../../src/operators/decode.js'
 import { entriesOf } from './failures.js'
 
 /** A row of the job's table. */
