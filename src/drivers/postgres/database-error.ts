@@ -32,9 +32,10 @@ const endedTexts =
 const awayClasses = new Set(['08', '53', '57', '58'])
 /** Serialization, deadlock, lock not available, a read-only standby after a failover. */
 const awayStates = new Set(['40001', '40P01', '55P03', '25006'])
-/** Data and constraint errors; 21000: ON CONFLICT met a row twice; P0001: RAISE in a user's trigger; 44: WITH CHECK OPTION. */
-const recordClasses = new Set(['22', '23', '44'])
-const recordStates = new Set(['P0001', '21000'])
+/** Data and constraint errors; 44: WITH CHECK OPTION; P0: RAISE, ASSERT and the like in a user's trigger. */
+const recordClasses = new Set(['22', '23', '44', 'P0'])
+/** 21000: ON CONFLICT met a row twice; 54000: a row too large for its page, or a key for its index. */
+const recordStates = new Set(['21000', '54000'])
 
 /** Whose fault an SQLSTATE is. @see PostgreSQL documentation, Appendix A */
 export function faultOf(sqlstate: string): DatabaseFault {

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto'
+import { expect, it } from 'vitest'
+import {
+  decode,
+  definePipeline,
+  filesSource,
+  type Pipeline,
+  postgres,
+  postgresQuarantine,
+  postgresSink,
+  table,
+  transform,
+} from '../../../src/index.js'
+import { describePostgres, query, withDatabase } from '../../harness/database.js'
+import { entriesOf } from '../../harness/failures.js'
+import { look } from '../../harness/file-job.js'
+import { filesIn } from '../../harness/files-run.js'
+
+describePostgres('a row that only the server refuses', () => {
+  const given = withDatabase()
+  const server = () => postgres({ connection: given.connection })
+
+  it('has a key that is larger than an index takes: it fails alone', async () => {
+    const names = table('names', c => ({ name: c.text() }), { key: ['name'], create: true })
+    const large = randomBytes(6_000).toString('base64')
+    const root = await filesIn({ in: `"a"\n"${large}"\n"b"\n` })
+    const pipeline: Pipeline = definePipeline({
+      name: 'large keys',
+      source: filesSource({ root, paths: '*', format: 'ndjson' }),
+      steps: records =>
+        records.pipe(
+          decode('json'),
+          transform(name => ({ name: name as string })),
+        ),
+      sink: postgresSink(server(), names, { mode: 'append', ledger: true }),
+      onFailure: postgresQuarantine(server()),
+    })
+    expect(await pipeline.start().finished).toMatchObject({ delivered: 2, quarantined: 1, reasons: { MILL_DATABASE_REFUSED: 1 } })
+    expect(await look(server(), 'select name from names order by name')).toEqual([['a'], ['b']])
+    const [entry] = await entriesOf(postgresQuarantine(server()), { pipeline: 'large keys' })
+    expect(entry).toMatchObject({ stage: 'write', error: { sqlstate: '54000' } })
+  })
+
+  it('has 1,000 columns, and more in them than a page takes: it fails alone, and the others come', async () => {
+    const columnNames = Array.from({ length: 1_000 }, (_, i) => `column ${i}`)
+    const wide = table('wide', c => Object.fromEntries(columnNames.map(name => [name, c.text()])), { create: true })
+    const row = (text: () => string) => JSON.stringify(Object.fromEntries(columnNames.map(name => [name, text()])))
+    const rows = [row(() => 'a'), row(() => randomBytes(60).toString('hex')), row(() => ''), row(() => '2')]
+    const root = await filesIn({ in: rows.join('\n') })
+    const pipeline: Pipeline = definePipeline({
+      name: 'wide',
+      source: filesSource({ root, paths: '*', format: 'ndjson' }),
+      steps: records =>
+        records.pipe(
+          decode('json'),
+          transform(value => value as Record<string, string>),
+        ),
+      sink: postgresSink(server(), wide, { mode: 'append', ledger: true }) as never,
+      onFailure: postgresQuarantine(server()),
+    })
+    expect(await pipeline.start().finished).toMatchObject({ delivered: 3, quarantined: 1 })
+    expect(await query(given.connection, `select count(*) from wide`)).toEqual([{ count: '3' }])
+    const [entry] = await entriesOf(postgresQuarantine(server()), { pipeline: 'wide' })
+    expect(entry).toMatchObject({ stage: 'write', error: { sqlstate: '54000' } })
+  })
+})
