@@ -54,12 +54,12 @@ export function decode(format: Format, options: DecodeJsonOptions = {}): Decode<
 type Format = 'json' | 'ndjson' | 'csv' | 'text' | 'bytes'
 
 /** One record in, one out. `start` runs once a run. */
-function valueDecoder(format: string, start: () => (text: string, bytes: Uint8Array) => unknown): Decode<unknown> {
+function valueDecoder(format: string, start: () => (text: string) => unknown): Decode<unknown> {
   return operator(out => {
     const decodeText = start()
     return record => {
       const { value } = record
-      out.next(record.with(value === null ? null : decodeText(textOf(value, format), value)))
+      out.next(record.with(value === null ? null : decodeText(textOf(value, format))))
     }
   })
 }
@@ -67,7 +67,7 @@ function valueDecoder(format: string, start: () => (text: string, bytes: Uint8Ar
 function linesDecoder(bigIntegers: 'fail' | 'string'): Decode<unknown> {
   return operator(out => {
     const decodeJson = jsonDecoder(bigIntegers)
-    const decodeLine = (line: Uint8Array) => decodeJson(textOf(line, 'ndjson'), line)
+    const decodeLine = (line: Uint8Array) => decodeJson(textOf(line, 'ndjson'))
     return record => {
       const { value } = record
       if (value === null) return out.next(record)

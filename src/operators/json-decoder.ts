@@ -1,21 +1,21 @@
 import { MillraceError } from '../core/errors.js'
 import { isNestedDeeper } from '../formats/json-depth.js'
-import { isIntegerText, mayHoldUnsafeNumber, quoteNumbers, unsafeNumbers } from '../formats/json-numbers.js'
+import { holdsLargeNumber, isIntegerText, quoteNumbers, unsafeNumbers } from '../formats/json-numbers.js'
 import { walkJson } from '../formats/json-walk.js'
 
 /** Deeper than any real record, and far from where recursive functions overflow the stack. */
 const MAX_DEPTH = 1_000
 
 /**
- * Gives the function that makes a value of one JSON text, given with its bytes, as `decode` promises it.
+ * Gives the function that makes a value of one JSON text, as `decode` promises it.
  *
- * `JSON.parse` does the work; before it stand two checks that cost a fraction of it, and the scanner is used only where they say so.
+ * `JSON.parse` does the work; a check before it and one behind it cost a fraction of it, and the scanner is used only where they say so.
  */
-export function jsonDecoder(bigIntegers: 'fail' | 'string'): (text: string, bytes: Uint8Array) => unknown {
-  return (text, bytes) => {
+export function jsonDecoder(bigIntegers: 'fail' | 'string'): (text: string) => unknown {
+  return text => {
     if (isNestedDeeper(text, MAX_DEPTH)) throw undecodable(`arrays and objects are nested deeper than ${MAX_DEPTH} levels`)
     const value = parse(text)
-    return mayHoldUnsafeNumber(bytes) ? checkedNumbers(text, value, bigIntegers) : value
+    return holdsLargeNumber(value) ? checkedNumbers(text, value, bigIntegers) : value
   }
 }
 
