@@ -4,7 +4,7 @@ import { RecordHeaders } from './headers.js'
 import { shown } from './options.js'
 import type { Failure } from './quarantine.js'
 import type { Part } from './receipt.js'
-import type { Codec } from './source.js'
+import type { Codec, Incoming } from './source.js'
 
 /** What quarantine keeps of a record's bytes. */
 export const MAX_RAW_BYTES = 1024 * 1024
@@ -22,9 +22,8 @@ export function failuresOf(
   if (part.members !== null) return part.members.flatMap(member => failuresOf(member, error, stage, now, codecOf))
   const { root } = part
   const { incoming } = root
-  const whole = rawBytes(incoming.value, codecOf(root.source))
-  const isClipped = whole.byteLength > MAX_RAW_BYTES
-  const wasClipped = incoming.fault !== undefined && root.bytes > whole.byteLength
+  const { raw, bytes, sha256 } = keptOf(incoming, codecOf(root.source))
+  const wasClipped = incoming.fault !== undefined && root.bytes > bytes
   const { key } = incoming
   return [
     {
@@ -32,9 +31,9 @@ export function failuresOf(
       stage,
       error,
       attempts: attemptsOf(error, now),
-      raw: kept(whole),
-      rawBytes: wasClipped ? root.bytes : whole.byteLength,
-      ...(isClipped && !wasClipped && { rawSha256: createHash('sha256').update(whole).digest('hex') }),
+      raw,
+      rawBytes: wasClipped ? root.bytes : bytes,
+      ...(sha256 !== undefined && !wasClipped && { rawSha256: sha256 }),
       key: key === undefined || key === null ? null : typeof key === 'string' ? encoder.encode(key) : key,
       headers: [...RecordHeaders.from(incoming.headers)],
       timestamp: root.timestamp,
@@ -42,8 +41,30 @@ export function failuresOf(
   ]
 }
 
+interface Kept {
+  readonly raw: Uint8Array
+  /** Of the whole. */
+  readonly bytes: number
+  /** Of the whole, where `raw` is only its beginning. */
+  readonly sha256: string | undefined
+}
+
+/** Of records that were split: ten thousand children that fail share what is kept of their one record, as long as one of them needs it. */
+const shared = new WeakMap<object, Kept>()
+
+function keptOf(incoming: Incoming<unknown>, codec: Codec<never> | undefined): Kept {
+  const known = shared.get(incoming)
+  if (known !== undefined) return known
+  const whole = rawBytes(incoming.value, codec)
+  const isClipped = whole.byteLength > MAX_RAW_BYTES
+  const sha256 = isClipped ? createHash('sha256').update(whole).digest('hex') : undefined
+  const made: Kept = { raw: clipped(whole), bytes: whole.byteLength, sha256 }
+  shared.set(incoming, made)
+  return made
+}
+
 /** At most 1 MiB. A copy where the bytes are a small view of a larger chunk: a quarantine in memory would keep the whole chunk alive. */
-function kept(whole: Uint8Array): Uint8Array {
+function clipped(whole: Uint8Array): Uint8Array {
   if (whole.byteLength > MAX_RAW_BYTES) return whole.slice(0, MAX_RAW_BYTES)
   return whole.byteLength * 2 < whole.buffer.byteLength ? whole.slice() : whole
 }

@@ -20,15 +20,34 @@ const merged = (column: string): string =>
  * covered the former id must not take the next replay for done.
  */
 export function insertFailures(failures: readonly Failure[], pipeline: string): string {
-  const rows = [...lastOfEach(pipeline, failures)].map(([identity, failure]) => rowOf(identity, failure, pipeline))
-  return `insert into ${QUARANTINE_TABLE} as q (identity, ${COLUMNS.join(', ')}) values
+  const last = lastOfEach(pipeline, failures)
+  const raws = sharedRaws(last.values())
+  const rows = [...last].map(([identity, failure]) => rowOf(identity, failure, pipeline, raws))
+  const shared = [...raws].map(([raw, name]) => `${name} (raw) as materialized (select ${bytesLiteral(raw)})`)
+  return `${shared.length > 0 ? `with ${shared.join(',\n')}\n` : ''}insert into ${QUARANTINE_TABLE} as q (identity, ${COLUMNS.join(', ')}) values
 ${rows.join(',\n')}
 on conflict (identity) do update set id = excluded.id, ${COLUMNS.map(merged).join(', ')}`
 }
 
-function rowOf(identity: string, failure: Failure, pipeline: string): string {
+/** Smaller bytes are repeated. */
+const MIN_SHARED_BYTES = 1024
+
+/** The bytes that several failures have in common, being children of one record, each with the name under which the statement has them once. */
+function sharedRaws(failures: Iterable<Failure>): ReadonlyMap<Uint8Array, string> {
+  const seen = new Set<Uint8Array>()
+  const shared = new Map<Uint8Array, string>()
+  for (const { raw } of failures) {
+    if (raw.byteLength < MIN_SHARED_BYTES || shared.has(raw)) continue
+    if (seen.has(raw)) shared.set(raw, `raw_${shared.size}`)
+    else seen.add(raw)
+  }
+  return shared
+}
+
+function rowOf(identity: string, failure: Failure, pipeline: string, shared: ReadonlyMap<Uint8Array, string>): string {
   const { at: _at, rawSha256, ...entry } = quarantineEntry(failure, { id: '', pipeline, at: 0 })
   const { origin, stage, error, raw, rawBytes, key, timestamp, version } = entry
+  const sharedAs = shared.get(raw)
   const values = [
     literal(identity),
     textLiteral(pipeline),
@@ -40,7 +59,7 @@ function rowOf(identity: string, failure: Failure, pipeline: string): string {
     textLiteral(reasonOf(error)),
     textLiteral(sqlstateOf(error)),
     textLiteral(error.message),
-    bytesLiteral(raw),
+    sharedAs === undefined ? bytesLiteral(raw) : `(select raw from ${sharedAs})`,
     `${rawBytes}`,
     textLiteral(rawSha256),
     key === null ? 'null' : bytesLiteral(key),

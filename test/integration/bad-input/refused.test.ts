@@ -21,6 +21,7 @@ describePostgres('a row that only the server refuses', () => {
   const server = () => postgres({ connection: given.connection })
 
   it('has a key that is larger than an index takes: it fails alone', async () => {
+    const database = server()
     const names = table('names', c => ({ name: c.text() }), { key: ['name'], create: true })
     const large = randomBytes(6_000).toString('base64')
     const root = await filesIn({ in: `"a"\n"${large}"\n"b"\n` })
@@ -32,8 +33,8 @@ describePostgres('a row that only the server refuses', () => {
           decode('json'),
           transform(name => ({ name: name as string })),
         ),
-      sink: postgresSink(server(), names, { mode: 'append', ledger: true }),
-      onFailure: postgresQuarantine(server()),
+      sink: postgresSink(database, names, { mode: 'append', ledger: true }),
+      onFailure: postgresQuarantine(database),
     })
     expect(await pipeline.start().finished).toMatchObject({ delivered: 2, quarantined: 1, reasons: { MILL_DATABASE_REFUSED: 1 } })
     expect(await look(server(), 'select name from names order by name')).toEqual([['a'], ['b']])
@@ -42,6 +43,7 @@ describePostgres('a row that only the server refuses', () => {
   })
 
   it('has 1,000 columns, and more in them than a page takes: it fails alone, and the others come', async () => {
+    const database = server()
     const columnNames = Array.from({ length: 1_000 }, (_, i) => `column ${i}`)
     const wide = table('wide', c => Object.fromEntries(columnNames.map(name => [name, c.text()])), { create: true })
     const row = (text: () => string) => JSON.stringify(Object.fromEntries(columnNames.map(name => [name, text()])))
@@ -55,8 +57,8 @@ describePostgres('a row that only the server refuses', () => {
           decode('json'),
           transform(value => value as Record<string, string>),
         ),
-      sink: postgresSink(server(), wide, { mode: 'append', ledger: true }) as never,
-      onFailure: postgresQuarantine(server()),
+      sink: postgresSink(database, wide, { mode: 'append', ledger: true }) as never,
+      onFailure: postgresQuarantine(database),
     })
     expect(await pipeline.start().finished).toMatchObject({ delivered: 3, quarantined: 1 })
     expect(await query(given.connection, `select count(*) from wide`)).toEqual([{ count: '3' }])
