@@ -20,6 +20,10 @@ export function fileError(path: string, error: unknown): MillraceError {
     return new MillraceError('MILL_FILE_CORRUPT', { path, offset: error.offset, reason: error.reason }, { cause: error })
   }
   const { code, message } = error as { code?: unknown; message?: unknown }
+  if (code === 'ENOENT' && path.includes('\ufffd')) {
+    const reason = 'it is not there under this name: where that has \ufffd, the name on the disk is not UTF-8'
+    return new MillraceError('MILL_FILE_UNREADABLE', { path, reason }, { cause: error })
+  }
   if (code === 'ENOENT') {
     return new MillraceError('MILL_FILE_CHANGED', { path, reason: 'it was there when the run began and is not now' }, { cause: error })
   }
