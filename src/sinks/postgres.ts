@@ -153,7 +153,7 @@ function startSession<Row>(
   const owner = randomUUID()
   const { pipeline, quarantine } = context
   const formerOwners = new FormerOwners(owner)
-  const ledger = options.ledger ? new Ledger(pipeline, owner, formerOwners) : null
+  const ledger = options.ledger ? new Ledger(pipeline, owner, formerOwners, options.keepSeenMs) : null
   const settings = connectionSettings(options, ledger === null ? 'millrace' : applicationName(owner))
   const same: BatchQuarantine | null = isBatchQuarantine(quarantine, scope) ? quarantine : null
   const writer = new BatchWriter({

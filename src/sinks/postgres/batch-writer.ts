@@ -10,6 +10,8 @@ import { isRecordFault, RefusedSearch } from './refused-search.js'
 import { type Statement, sendOneByOne, sendTogether } from './statement.js'
 import { type WriteMode, WriteSql } from './write-sql.js'
 
+/** Measured on a server and on PGlite, upsert by recordset against staging: 1 row 0.2 to 0.4 of the time, 100 rows 0.4 to 0.8, 300 rows 1. */
+const FEW_ROWS = 200
 const UNIQUE_VIOLATION = '23505'
 
 /** What a writer works with. */
@@ -51,8 +53,10 @@ export class BatchWriter {
       signal.addEventListener('abort', abort, { once: true })
       try {
         await connection.prepare('settings', this.parts.settings)
-        if (this.sql.isStaged) await connection.prepare(this.sql.stage, this.prepareStage)
+        if (this.sql.isStaged && groups.some(group => group.rows.length > FEW_ROWS))
+          await connection.prepare(this.sql.stage, this.prepareStage)
         await this.writeOn(connection, groups, batch)
+        await this.parts.ledger?.tidy(connection, batch.covers)
       } finally {
         signal.removeEventListener('abort', abort)
       }
@@ -61,7 +65,7 @@ export class BatchWriter {
 
   private async writeOn(connection: DatabaseConnection, groups: readonly ShapedRows[], batch: Batch<unknown>): Promise<void> {
     const { session, ledger, formerOwners } = this.parts
-    const rows = groups.flatMap((group, i) => this.statementsOf(group, i > 0))
+    const rows = groups.flatMap(group => this.statementsOf(group, groups.length > 1))
     const [failures, covers] = this.closing(batch)
     // After a lost reply the ledger is asked first: else rows that are there would meet their own keys, and go to quarantine although delivered.
     const statements = ledger?.isUncertain(batch.covers) ? [...covers, ...rows, ...failures] : [...rows, ...failures, ...covers]
@@ -109,11 +113,12 @@ export class BatchWriter {
     }))
   }
 
-  private statementsOf(group: ShapedRows, isNext: boolean): Statement[] {
+  private statementsOf(group: ShapedRows, isOneOfMany: boolean): Statement[] {
     const { sql } = this
+    if (sql.isStaged && group.rows.length <= FEW_ROWS) return [{ sql: sql.applyInline(group.shape, group.rows) }]
     const copy = new EncodedRows(group, sql.isStaged).slice()
     if (!sql.isStaged) return [{ sql: sql.copy(group.shape), copy }]
-    const empty = isNext ? [{ sql: sql.emptyStage }] : []
+    const empty = isOneOfMany ? [{ sql: sql.emptyStage }] : []
     return [...empty, { sql: sql.copyToStage(group.shape), copy }, { sql: sql.apply(group.shape) }]
   }
 
@@ -129,7 +134,7 @@ export class BatchWriter {
   ): Promise<void> {
     const { codec, ledger } = this.parts
     const isDuplicate = !this.sql.isStaged && codec.key.length > 0 && refusalOf(first)!.sqlstate === UNIQUE_VIOLATION
-    if (isDuplicate) await connection.prepare(this.sql.stage, this.prepareStage)
+    if (isDuplicate || this.sql.isStaged) await connection.prepare(this.sql.stage, this.prepareStage)
     const search = new RefusedSearch(connection, this.sql, { first, isDuplicate, isTrial: ledger !== null })
     const [failures, covers] = this.closing(batch)
     let refused: ReadonlyMap<number, MillraceError>

@@ -7,6 +7,7 @@ import { textArray } from '../../drivers/postgres/literals.js'
 import type { FormerOwners } from './former-owners.js'
 import { coverStatements, isOfIds, multirange, partitionIs, readMultirange } from './ledger-text.js'
 
+const FORGET_EVERY_WRITES = 1_000
 const DIVISION_BY_ZERO = '22012'
 
 // covered: Postgres 14 and later have multiranges. fillfactor: every batch updates the row, and finds room for its new version on the same page.
@@ -24,7 +25,11 @@ create index if not exists millrace_seen_at on millrace_seen (at)`
 export async function prepareLedger(session: DatabaseSession, keepSeenMs: number): Promise<void> {
   const [found] = (await session.query(`select to_regclass('millrace_ledger') ledger, to_regclass('millrace_seen') seen`)).rows
   if (found?.['ledger'] === null || found?.['seen'] === null) await session.message(tables)
-  await session.query(`delete from millrace_seen where at < now() - $1 * interval '1 millisecond'`, [keepSeenMs])
+  await forgetSeen(session, keepSeenMs)
+}
+
+async function forgetSeen(queries: Queries, keepSeenMs: number): Promise<void> {
+  await queries.query(`delete from millrace_seen where at < now() - $1 * interval '1 millisecond'`, [keepSeenMs])
 }
 
 /** What the ledger said when a partition was taken over. */
@@ -38,12 +43,20 @@ export interface TakenOver {
 export class Ledger {
   /** Covers whose transaction may have been committed although its reply was lost. */
   private uncertain: Cover[] = []
+  private writesOfIds = 0
 
   constructor(
     private readonly pipeline: string,
     private readonly owner: string,
     private readonly formerOwners: FormerOwners,
+    private readonly keepSeenMs: number,
   ) {}
+
+  /** Forgets old ids, now and then. What keeps it from that is no reason to fail a write that is durable. */
+  async tidy(queries: Queries, covers: readonly Cover[]): Promise<void> {
+    if (!covers.some(isOfIds) || ++this.writesOfIds % FORGET_EVERY_WRITES !== 0) return
+    await forgetSeen(queries, this.keepSeenMs).catch(() => {})
+  }
 
   /**
    * Becomes the owner of a partition. Waits for a former owner's commit in progress and sees its positions; the mark is replaced while nothing is

@@ -68,7 +68,8 @@ export class RefusedSearch {
     if (isTrial && unread.size > 0) return unread
     await this.connection.message(this.sql.indexStage)
     const duplicates = new Map<number, MillraceError>()
-    const isOfApply = known !== null && !isOfCopy && refusalOf(known)!.sqlstate !== CARDINALITY_VIOLATION
+    // A bad value in a recordset has no line; now that its row is left out, the rest is to be seen.
+    const isOfApply = known !== null && !isOfCopy && unread.size === 0 && refusalOf(known)!.sqlstate !== CARDINALITY_VIOLATION
     const broken = await findRefused(rows.count, this.applying(group, duplicates), {
       known: isOfApply ? { error: known, row: null } : null,
     })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { identifier } from '../../drivers/postgres/literals.js'
+import { identifier, literal } from '../../drivers/postgres/literals.js'
 import type { RowShape } from '../../tables/row-shape.js'
 import type { TableCodec } from '../../tables/table-codec.js'
 import { COPY_SOURCE } from './statement.js'
@@ -78,16 +78,27 @@ create temporary table ${this.stage} on commit delete rows as select null::integ
     return `copy pg_temp.${this.stage} (${ordinal}, ${columnList}) from ${COPY_SOURCE}`
   }
 
+  /** As `apply`, of rows that are in the statement itself: saves the staging table, which for few rows takes most of the time. */
+  applyInline(shape: RowShape, rows: readonly unknown[]): string {
+    const cells = shape.columns.map(identifier).join(', ')
+    const record = `rows from (jsonb_to_recordset(${literal(shape.json(rows))}) as (${shape.recordsetType})) with ordinality as r(${cells}, ${ordinal})`
+    return this.applied(shape, `(select r.${ordinal}, ${shape.recordsetSelect} from ${record}) s(${ordinal}, ${cells})`)
+  }
+
   /** From the staging table into the table. Of rows with one key the last wins where they overwrite, the first where duplicates are ignored. */
   apply(shape: RowShape, range?: OrdinalRange): string {
-    if (this.how.mode === 'update') return this.update(shape, range)
+    return this.applied(shape, this.rows(range))
+  }
+
+  private applied(shape: RowShape, rows: string): string {
+    if (this.how.mode === 'update') return this.update(shape, rows)
     const { columnList } = shape
     const insert = `insert into ${this.codec.sqlName} (${columnList})`
     if (this.how.mode === 'append') {
       const conflict = this.how.onDuplicate === 'ignore' ? ' on conflict do nothing' : ''
-      return `${insert} select ${columnList} from ${this.rows(range)} order by ${this.keyThen(shape, ordinal)}${conflict}`
+      return `${insert} select ${columnList} from ${rows} order by ${this.keyThen(shape, ordinal)}${conflict}`
     }
-    return `${insert} select ${columnList} from (${this.lastOfEach(shape, range)}) s ${this.onConflict()}`
+    return `${insert} select ${columnList} from (${this.lastOfEach(shape, rows)}) s ${this.onConflict()}`
   }
 
   /**
@@ -103,17 +114,16 @@ i as (insert into ${this.codec.sqlName} (${columnList}) select ${columnList} fro
 select ${ordinal} from (select ${ordinal} from ${this.rows(range)}) s where ${ordinal} not in (select f.${ordinal} from f join i using (${key})) order by ${ordinal}`
   }
 
-  private update(shape: RowShape, range?: OrdinalRange): string {
+  private update(shape: RowShape, rows: string): string {
     const merged = this.how.merge.filter(name => shape.columns.includes(name)).map(identifier)
     if (merged.length === 0) return 'select'
     const sets = merged.map(name => `${name} = s.${name}`).join(', ')
     const same = this.codec.key.map(name => `t.${identifier(name)} = s.${identifier(name)}`).join(' and ')
-    return `update ${this.codec.sqlName} t set ${sets} from (${this.lastOfEach(shape, range)}) s where ${same}`
+    return `update ${this.codec.sqlName} t set ${sets} from (${this.lastOfEach(shape, rows)}) s where ${same}`
   }
 
   /** Sorted by key: batches that lock the same rows then wait for each other in one direction. */
-  private lastOfEach(shape: RowShape, range?: OrdinalRange): string {
-    const rows = this.rows(range)
+  private lastOfEach(shape: RowShape, rows: string): string {
     // A key that the database makes is never there twice.
     if (!this.hasKey(shape)) return `select * from ${rows} order by ${ordinal}`
     return `select distinct on (${this.keyList()}) * from ${rows} order by ${this.keyList()}, ${ordinal} desc`

@@ -80,6 +80,19 @@ const cases: Readonly<Record<string, (database: Database, hold: Hold) => Promise
     ])
   },
 
+  'many rows: the last of each key wins, defaults and all': async (database, hold) => {
+    const { state: _, ...bare } = row(0, 0)
+    const rows = Array.from({ length: 1_500 }, (_, i) => (i % 3 === 0 ? { ...bare, item: i % 400, count: i } : row(i % 400, i)))
+    const last = new Map(rows.map(one => [one.item, [`${one.item}`, `${one.count}`, null, 'state' in one ? 'given' : 'new']]))
+    await withWrites(postgresSink(database, stock, { mode: 'upsert', ledger: true }), writes => writes.write(rows))
+    expect(await all(hold)).toEqual([...last.values()].sort(([a], [b]) => Number(a) - Number(b)))
+    const given = rows.map(({ item }, i) => row(item, i + 10_000))
+    await withWrites(postgresSink(database, stock, { mode: 'update', merge: ['count'] }), writes => writes.write(given))
+    expect((await all(hold)).map(([, count]) => Number(count))).toEqual(
+      Array.from({ length: 400 }, (_, i) => 11_200 + i - (i >= 300 ? 400 : 0)),
+    )
+  },
+
   'names what differs at start': async (database, hold) => {
     await hold.message('create table stock (shop text, item integer, count text not null, state text, primary key (shop, item))')
     const opening = withWrites(postgresSink(database, stock, { mode: 'upsert' }), async () => {})
@@ -153,19 +166,22 @@ describePostgres('modes of postgresSink on a server', () => {
     }
   })
 
-  it('writes five thousand rows of every type in one batch', async () => {
-    const database = postgres({ connection: place.connection })
-    const hold = await openDatabase(database)
-    const wide = wideTable('wide_many')
-    try {
-      const sample = fc.sample(takenRow, { numRuns: 500, seed: 11 })
-      const rows = Array.from({ length: 5_000 }, (_, id) => ({ ...sample[id % sample.length]!, id }))
-      await withWrites(postgresSink(database, wide, { mode: 'append', ledger: true }), writes => writes.write(rows))
-      await expectSame(hold, wide, rows)
-    } finally {
-      await hold.close()
-    }
-  })
+  it.each([{ mode: 'append', ledger: true }, { mode: 'append', onDuplicate: 'ignore' }, { mode: 'upsert' }] as const)(
+    'writes five thousand rows of every type in one batch: %j',
+    async options => {
+      const database = postgres({ connection: place.connection })
+      const hold = await openDatabase(database)
+      const wide = wideTable(`wide_many_${JSON.stringify(options)}`.slice(0, 60))
+      try {
+        const sample = fc.sample(takenRow, { numRuns: 500, seed: 11 })
+        const rows = Array.from({ length: 5_000 }, (_, id) => ({ ...sample[id % sample.length]!, id }))
+        await withWrites(postgresSink(database, wide, options), writes => writes.write(rows))
+        await expectSame(hold, wide, rows)
+      } finally {
+        await hold.close()
+      }
+    },
+  )
 })
 
 describe('modes of postgresSink on PGlite', () => {
