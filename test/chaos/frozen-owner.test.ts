@@ -21,8 +21,8 @@ describePostgres('an owner that is frozen', () => {
 
   /** Freezes the first owner at its `after`th step of this kind, lets a second one run to the end, and thaws the first. */
   async function frozen(step: Step, verdict: 'half' | 'hold', after: number): Promise<void> {
-    const world = await OrdersWorld.open(files)
-    const first = program.start({ connection: world.proxy.address, root: files.root, mode: 'run', isMended: false })
+    const world = await OrdersWorld.open(files, true)
+    const first = program.start({ connection: world.proxy.address, root: files.root, mode: 'run', isMended: false, isKeyed: true })
     try {
       const stepOf = transactionSteps()
       let times = 0
@@ -37,7 +37,7 @@ describePostgres('an owner that is frozen', () => {
       })
       const database = postgres({ connection: world.connection })
       try {
-        await ordersPipeline(database, { root: files.root, isMended: false, reached: () => {} }).start().finished
+        await ordersPipeline(database, { root: files.root, isMended: false, isKeyed: true, reached: () => {} }).start().finished
       } finally {
         await database.close()
       }

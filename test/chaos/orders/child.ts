@@ -3,13 +3,14 @@ import { postgres, postgresQuarantine, replay } from 'millrace'
 import { ordersPipeline } from './pipeline.js'
 import type { Task } from './task.js'
 
-const { connection, root, mode, isMended, killAt } = JSON.parse(process.env['MILLRACE_CHAOS'] ?? '{}') as Task
+const { connection, root, mode, isMended, isKeyed, killAt } = JSON.parse(process.env['MILLRACE_CHAOS'] ?? '{}') as Task
 
 let times = 0
 const database = postgres({ connection })
 const pipeline = ordersPipeline(database, {
   root,
   isMended,
+  isKeyed,
   reached: point => {
     if (killAt?.point === point && ++times === killAt.after) process.kill(process.pid, 'SIGKILL')
   },

@@ -25,7 +25,7 @@ export function killing() {
 
   /** Runs the child. True when it was killed as it was meant to be, false when it came to its end first. */
   async function run(world: OrdersWorld, how: Pick<Task, 'mode' | 'isMended' | 'killAt'>): Promise<boolean> {
-    const child = program.start({ ...how, connection: world.proxy.address, root: files.root })
+    const child = program.start({ ...how, isKeyed: false, connection: world.proxy.address, root: files.root })
     const { killAt } = how
     world.proxy.decide = killAt ? stopAt(killAt.point, killAt.after, () => child.kill('SIGKILL')) : () => 'pass'
     const { code, signal, output } = await child.ended
@@ -39,7 +39,7 @@ export function killing() {
     const random = seededRandom(seed + point.length)
     const isMended = mode === 'replay'
     for (let killed = 0; killed < kills; ) {
-      const world = await OrdersWorld.open(files)
+      const world = await OrdersWorld.open(files, false)
       try {
         if (mode === 'replay') await run(world, { mode: 'run', isMended: false })
         const before = killed

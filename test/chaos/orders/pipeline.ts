@@ -1,4 +1,5 @@
 import {
+  type Columns,
   type Database,
   decode,
   definePipeline,
@@ -18,14 +19,15 @@ import {
 import { type Order, rowsOf } from './records.js'
 import type { OwnPoint } from './task.js'
 
-/** The key makes a second copy of a row collide; without it one would stand beside the other. Both must not be. */
-export const orderLines = table('lines', c => ({ order_id: c.bigint(), line: c.integer(), account: c.text(), amount: c.integer() }), {
-  key: ['order_id', 'line'],
-})
+const columns = (c: Columns) => ({ order_id: c.bigint(), line: c.integer(), account: c.text(), amount: c.integer() })
+const keyed = table('lines', columns, { key: ['order_id', 'line'] })
+const keyless = table('lines', columns)
 
-/** The same table as the tests make it: with a constraint that only the server knows. */
-export const createLines = `create table lines (order_id bigint not null, line integer not null, account text not null,
-  amount integer not null check (amount >= 0), primary key (order_id, line))`
+/** The table as the tests make it: with a constraint that only the server knows. */
+export const createLines = (
+  isKeyed: boolean,
+): string => `create table lines (order_id bigint not null, line integer not null, account text not null,
+  amount integer not null check (amount >= 0)${isKeyed ? ', primary key (order_id, line)' : ''})`
 
 const orderSchema = {
   type: 'object',
@@ -44,6 +46,8 @@ export interface OrdersOptions {
   /** Where the files are. */
   readonly root: string
   readonly isMended: boolean
+  /** With a key a second copy of a row meets the first and its locks; without one nothing but the ledger keeps it from standing beside the first. */
+  readonly isKeyed: boolean
   /** Called at each point that can be seen from outside of the parts. */
   readonly reached: (point: OwnPoint) => void
 }
@@ -52,13 +56,9 @@ export interface OrdersOptions {
  * files → decode → validate → handle by key → split → Postgres with a ledger, and quarantine in the same database. The points are reached through the
  * public contracts, by a source, a handler and a sink around the real ones; the product knows nothing of them.
  */
-export function ordersPipeline(database: Database, { root, isMended, reached }: OrdersOptions) {
-  const sink = postgresSink(database, orderLines, {
-    mode: 'append',
-    ledger: true,
-    lockTimeoutMs: 500,
-    batch: { maxRecords: 40, maxWaitMs: 20 },
-  })
+export function ordersPipeline(database: Database, { root, isMended, isKeyed, reached }: OrdersOptions) {
+  const how = { mode: 'append', ledger: true, lockTimeoutMs: 500, batch: { maxRecords: 40, maxWaitMs: 20 } } as const
+  const sink = isKeyed ? postgresSink(database, keyed, how) : postgresSink(database, keyless, how)
   return definePipeline({
     name: 'orders',
     source: watchedSource(filesSource({ paths: '*', format: 'ndjson', root }), reached),

@@ -20,6 +20,7 @@ export interface Task {
   readonly mode: 'run' | 'replay'
   /** Whether the handler now takes the records that it refused before. */
   readonly isMended: boolean
+  readonly isKeyed: boolean
   /** Kills itself the `after`th time (from 1) that it comes to this point. */
   readonly killAt?: { readonly point: Point; readonly after: number }
 }

@@ -86,9 +86,9 @@ export class OrdersWorld {
     readonly proxy: PostgresProxy,
   ) {}
 
-  static async open(files: OrderFiles, server?: string): Promise<OrdersWorld> {
+  static async open(files: OrderFiles, isKeyed: boolean, server?: string): Promise<OrdersWorld> {
     const database = await makeDatabase(server)
-    await query(database.connection, createLines)
+    await query(database.connection, createLines(isKeyed))
     return new OrdersWorld(files, database, await PostgresProxy.start(database.connection))
   }
 
