@@ -2,6 +2,7 @@ import type { PositionEntry, Positions, PositionsSession } from '../core/positio
 import { type Database, databaseScope, openDatabase } from '../drivers/postgres/database.js'
 import type { DatabaseSession } from '../drivers/postgres/database-session.js'
 import { guarded } from './guarded.js'
+import { makeTable } from './make-table.js'
 
 const TABLE = 'millrace_positions'
 
@@ -33,25 +34,13 @@ async function openSession(database: Database, name: string, pipeline: string): 
   }
 }
 
-/** Two processes may make it at once. */
 async function prepareTable(session: DatabaseSession): Promise<void> {
-  if (await hasTable(session)) return
-  const knex = await session.knex()
-  try {
-    await knex.schema.createTable(TABLE, table => {
-      for (const column of ['pipeline', 'source', 'partition']) table.text(column).notNullable()
-      table.bigInteger('next').notNullable()
-      table.text('mark')
-      table.primary(['pipeline', 'source', 'partition'])
-    })
-  } catch (error) {
-    if (!(await hasTable(session))) throw error
-  }
-}
-
-async function hasTable(session: DatabaseSession): Promise<boolean> {
-  const { rows } = await session.query<{ readonly there: boolean }>('select to_regclass($1) is not null as there', [TABLE])
-  return rows[0]!.there
+  await makeTable(session, TABLE, table => {
+    for (const column of ['pipeline', 'source', 'partition']) table.text(column).notNullable()
+    table.bigInteger('next').notNullable()
+    table.text('mark')
+    table.primary(['pipeline', 'source', 'partition'])
+  })
 }
 
 async function read(session: DatabaseSession, pipeline: string, source: string, partition: string) {

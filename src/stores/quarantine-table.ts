@@ -1,36 +1,30 @@
 import type { DatabaseSession } from '../drivers/postgres/database-session.js'
+import { hasTable, makeTable } from './make-table.js'
 
 /** Where the entries are, in the first schema of the connection's search path. */
 export const QUARANTINE_TABLE = 'millrace_quarantine'
 
 /** Makes the table where it is missing. Two processes may do so at once. */
 export async function prepareQuarantineTable(session: DatabaseSession): Promise<void> {
-  if (await hasQuarantineTable(session)) return
-  const knex = await session.knex()
-  try {
-    await knex.schema.createTable(QUARANTINE_TABLE, table => {
-      table.bigIncrements('id')
-      table.text('identity').notNullable().unique()
-      for (const column of ['pipeline', 'source', 'partition', 'position', 'part', 'stage', 'code']) table.text(column).notNullable()
-      table.text('sqlstate')
-      table.text('message').notNullable()
-      table.specificType('raw', 'bytea').notNullable()
-      table.bigInteger('raw_bytes').notNullable()
-      table.text('raw_sha256')
-      table.specificType('key', 'bytea')
-      table.timestamp('recorded', { useTz: true }).notNullable()
-      table.timestamp('at', { useTz: true }).notNullable()
-      table.text('version').notNullable()
-      // Not jsonb, which refuses NUL and lone surrogates even where they are escaped.
-      table.json('entry').notNullable()
-    })
-  } catch (error) {
-    if (!(await hasQuarantineTable(session))) throw error
-  }
+  await makeTable(session, QUARANTINE_TABLE, table => {
+    table.bigIncrements('id')
+    table.text('identity').notNullable().unique()
+    for (const column of ['pipeline', 'source', 'partition', 'position', 'part', 'stage', 'code']) table.text(column).notNullable()
+    table.text('sqlstate')
+    table.text('message').notNullable()
+    table.specificType('raw', 'bytea').notNullable()
+    table.bigInteger('raw_bytes').notNullable()
+    table.text('raw_sha256')
+    table.specificType('key', 'bytea')
+    table.timestamp('recorded', { useTz: true }).notNullable()
+    table.timestamp('at', { useTz: true }).notNullable()
+    table.text('version').notNullable()
+    // Not jsonb, which refuses NUL and lone surrogates even where they are escaped.
+    table.json('entry').notNullable()
+  })
 }
 
 /** Whether it is there. */
-export async function hasQuarantineTable(session: DatabaseSession): Promise<boolean> {
-  const { rows } = await session.query<{ readonly there: boolean }>('select to_regclass($1) is not null as there', [QUARANTINE_TABLE])
-  return rows[0]!.there
+export function hasQuarantineTable(session: DatabaseSession): Promise<boolean> {
+  return hasTable(session, QUARANTINE_TABLE)
 }
