@@ -1,4 +1,5 @@
 import type { PositionEntry, Positions, PositionsSession } from '../core/positions.js'
+import { fromColumn, toColumn } from '../drivers/postgres/any-text.js'
 import { type Database, databaseScope, openDatabase } from '../drivers/postgres/database.js'
 import type { DatabaseSession } from '../drivers/postgres/database-session.js'
 import { guarded } from './guarded.js'
@@ -68,13 +69,4 @@ select $1, source, partition, next, mark from jsonb_to_recordset($2) as r(source
 on conflict (pipeline, source, partition) do update set next = excluded.next, mark = excluded.mark`,
     [toColumn(pipeline), JSON.stringify(rows)],
   )
-}
-
-/** Any text as a column can hold it: what has NUL or a lone surrogate, or looks as if it had been so written, stands as JSON after a backslash. */
-function toColumn(text: string): string {
-  return text.includes('\0') || !text.isWellFormed() || text.startsWith('\\"') ? `\\${JSON.stringify(text)}` : text
-}
-
-function fromColumn(text: string): string {
-  return text.startsWith('\\"') ? (JSON.parse(text.slice(1)) as string) : text
 }

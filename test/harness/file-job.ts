@@ -129,9 +129,11 @@ export class FileJob {
     expect(await this.ids()).toEqual(ids)
     const entries = await this.entries()
     const inOrder = entries.sort((a, b) => a.origin.partition.localeCompare(b.origin.partition) || placeOf(a) - placeOf(b))
-    expect(inOrder.map(({ origin, stage, error }) => ({ position: origin.position, stage, code: error.code ?? error.name }))).toEqual(
-      failed.map(({ position, stage, code }) => ({ position, stage, code })),
-    )
+    expect(
+      inOrder.map(({ origin, stage, error }, i) => {
+        return { position: origin.position, stage: failed[i]?.stage && stage, code: error.code ?? error.name }
+      }),
+    ).toEqual(failed.map(({ position, stage, code }) => ({ position, stage, code })))
     for (const [i, { says, raw, sqlstate }] of failed.entries()) {
       const { error, raw: kept, rawBytes } = inOrder[i]!
       if (typeof says === 'string') expect(error.message).toBe(says)
@@ -148,7 +150,8 @@ export class FileJob {
 /** One entry of the quarantine, by its position; of several files, sorted by their names. */
 export interface ExpectedFailure {
   readonly position: number
-  readonly stage: string
+  /** Left out where a replay fails in another step: what a source could not read whole fails in decode then. */
+  readonly stage?: string
   readonly code: string
   readonly says: string | RegExp
   readonly raw?: string | Uint8Array

@@ -1,10 +1,17 @@
 import type { Ranges } from '../../core/ranges.js'
 import type { Cover } from '../../core/sink.js'
+import { toColumn } from '../../drivers/postgres/any-text.js'
 import { literal, textArray } from '../../drivers/postgres/literals.js'
+
+/** A name as the ledger has it, in SQL: pipelines, sources and partitions may be called anything, and are never taken for one another. */
+const nameText = (name: string): string => literal(toColumn(name))
 
 /** The row of one partition. */
 export const partitionIs = (alias: string, pipeline: string, source: string, partition: string): string =>
-  `${alias}.pipeline = ${literal(pipeline)} and ${alias}.source = ${literal(source)} and ${alias}.partition = ${literal(partition)}`
+  `${alias}.pipeline = ${nameText(pipeline)} and ${alias}.source = ${nameText(source)} and ${alias}.partition = ${nameText(partition)}`
+
+/** Ids of a 'single' source as the ledger has them, in SQL. */
+export const idArray = (ids: readonly string[]): string => textArray(ids.map(toColumn))
 
 /** Ranges as Postgres reads them. */
 export const multirange = (ranges: Ranges): string => `{${ranges.map(([from, to]) => `[${from},${to})`).join(',')}}`
@@ -44,6 +51,6 @@ function seenStatement(pipeline: string, cover: Cover & { readonly positions: re
   const ids = [...cover.positions].sort(compare)
   return `with o as materialized (select 1 from millrace_ledger l where ${partitionIs('l', pipeline, source, partition)} and l.epoch = ${epoch} for share),
 s as (insert into millrace_seen (pipeline, source, partition, id)
-  select ${literal(pipeline)}, ${literal(source)}, ${literal(partition)}, id from unnest(${textArray(ids)}) id on conflict do nothing returning 1)
+  select ${nameText(pipeline)}, ${nameText(source)}, ${nameText(partition)}, id from unnest(${idArray(ids)}) id on conflict do nothing returning 1)
 select 1 / (count(*) = ${ids.length} and exists (select from o))::int from s`
 }

@@ -1,11 +1,11 @@
 import { isMillraceError } from '../../core/errors.js'
 import type { Ranges } from '../../core/ranges.js'
 import { type Cover, CoveredError, FencedError } from '../../core/sink.js'
+import { fromColumn, toColumn } from '../../drivers/postgres/any-text.js'
 import { refusalOf } from '../../drivers/postgres/database-error.js'
 import type { DatabaseConnection, DatabaseSession, Queries } from '../../drivers/postgres/database-session.js'
-import { textArray } from '../../drivers/postgres/literals.js'
 import type { FormerOwners } from './former-owners.js'
-import { coverStatements, isOfIds, multirange, partitionIs, readMultirange } from './ledger-text.js'
+import { coverStatements, idArray, isOfIds, multirange, partitionIs, readMultirange } from './ledger-text.js'
 
 const FORGET_EVERY_WRITES = 1_000
 const DIVISION_BY_ZERO = '22012'
@@ -69,10 +69,21 @@ on conflict (pipeline, source, partition) do update set epoch = l.epoch + 1, own
   mark = case when l.mark is null or l.covered = '{}' and not exists (select from millrace_seen s where s.pipeline = $1 and s.source = $2 and s.partition = $3)
     then excluded.mark else l.mark end
 returning covered::text, epoch::text, mark, (select owner::text from former) former`
-    const run = () => connection.query<Record<string, string | null>>(sql, [this.pipeline, source, partition, this.owner, mark])
+    const run = () =>
+      connection.query<Record<string, string | null>>(sql, [
+        toColumn(this.pipeline),
+        toColumn(source),
+        toColumn(partition),
+        this.owner,
+        mark === null ? null : toColumn(mark),
+      ])
     const [row] = (await this.formerOwners.outwaiting(session, connection, run)).rows
     if (row!['former'] != null) this.formerOwners.add(row!['former'])
-    return { epoch: BigInt(row!['epoch']!), covered: readMultirange(row!['covered']!), mark: row!['mark'] ?? null } satisfies TakenOver
+    return {
+      epoch: BigInt(row!['epoch']!),
+      covered: readMultirange(row!['covered']!),
+      mark: row!['mark'] == null ? null : fromColumn(row!['mark']),
+    } satisfies TakenOver
   }
 
   statements(covers: readonly Cover[]): string[] {
@@ -125,9 +136,9 @@ returning covered::text, epoch::text, mark, (select owner::text from former) for
     if (row === undefined) return { epoch: null, positions: [] }
     if (!isOfIds(cover)) return { epoch: BigInt(row.epoch), positions: readMultirange(row.again) }
     const seen = await queries.query<{ id: string }>(
-      `select id from millrace_seen s where ${partitionIs('s', this.pipeline, source, partition)} and id = any(${textArray(cover.positions)})`,
+      `select id from millrace_seen s where ${partitionIs('s', this.pipeline, source, partition)} and id = any(${idArray(cover.positions)})`,
     )
-    return { epoch: BigInt(row.epoch), positions: seen.rows.map(({ id }) => id) }
+    return { epoch: BigInt(row.epoch), positions: seen.rows.map(({ id }) => fromColumn(id)) }
   }
 }
 

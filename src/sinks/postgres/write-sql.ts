@@ -18,8 +18,6 @@ export interface OrdinalRange {
   readonly to: number
 }
 
-const ordinal = '"millrace ordinal"'
-
 /**
  * The SQL of one table and mode.
  *
@@ -30,10 +28,16 @@ export class WriteSql {
   /** The temporary table's quoted name. */
   readonly stage: string
 
+  /** The quoted name of the column that numbers the rows there. */
+  private readonly ordinal: string
+
   constructor(
     private readonly codec: TableCodec,
     private readonly how: WriteMode,
   ) {
+    let ordinal = 'millrace ordinal'
+    while (codec.definition.columns.has(ordinal)) ordinal += '_'
+    this.ordinal = identifier(ordinal)
     const names = [codec.sqlName, ...codec.definition.columns.keys()]
     this.stage = identifier(`millrace_stage_${createHash('sha256').update(names.join('\0')).digest('hex').slice(0, 12)}`)
   }
@@ -47,7 +51,7 @@ export class WriteSql {
   get prepareStage(): string {
     const columns = [...this.codec.definition.columns.keys()].map(identifier).join(', ')
     return `drop table if exists pg_temp.${this.stage};
-create temporary table ${this.stage} on commit delete rows as select null::integer as ${ordinal}, ${columns} from ${this.codec.sqlName} with no data`
+create temporary table ${this.stage} on commit delete rows as select null::integer as ${this.ordinal}, ${columns} from ${this.codec.sqlName} with no data`
   }
 
   /** For several groups of rows in one transaction. */
@@ -57,7 +61,7 @@ create temporary table ${this.stage} on commit delete rows as select null::integ
 
   /** For the many small ranges of a search. Not for good: it would have to be kept up to date by each batch. */
   get indexStage(): string {
-    return `create index if not exists ${this.indexName} on pg_temp.${this.stage} (${ordinal})`
+    return `create index if not exists ${this.indexName} on pg_temp.${this.stage} (${this.ordinal})`
   }
 
   get dropStageIndex(): string {
@@ -75,14 +79,14 @@ create temporary table ${this.stage} on commit delete rows as select null::integ
 
   /** COPY into the staging table, each line beginning with its ordinal. */
   copyToStage({ columnList }: RowShape): string {
-    return `copy pg_temp.${this.stage} (${ordinal}, ${columnList}) from ${COPY_SOURCE}`
+    return `copy pg_temp.${this.stage} (${this.ordinal}, ${columnList}) from ${COPY_SOURCE}`
   }
 
   /** As `apply`, of rows that are in the statement itself: saves the staging table, which for few rows takes most of the time. */
   applyInline(shape: RowShape, rows: readonly unknown[]): string {
     const cells = shape.columns.map(identifier).join(', ')
-    const record = `rows from (jsonb_to_recordset(${literal(shape.json(rows))}) as (${shape.recordsetType})) with ordinality as r(${cells}, ${ordinal})`
-    return this.applied(shape, `(select r.${ordinal}, ${shape.recordsetSelect} from ${record}) s(${ordinal}, ${cells})`)
+    const record = `rows from (jsonb_to_recordset(${literal(shape.json(rows))}) as (${shape.recordsetType})) with ordinality as r(${cells}, ${this.ordinal})`
+    return this.applied(shape, `(select r.${this.ordinal}, ${shape.recordsetSelect} from ${record}) s(${this.ordinal}, ${cells})`)
   }
 
   /** From the staging table into the table. Of rows with one key the last wins where they overwrite, the first where duplicates are ignored. */
@@ -96,7 +100,7 @@ create temporary table ${this.stage} on commit delete rows as select null::integ
     const insert = `insert into ${this.codec.sqlName} (${columnList})`
     if (this.how.mode === 'append') {
       const conflict = this.how.onDuplicate === 'ignore' ? ' on conflict do nothing' : ''
-      return `${insert} select ${columnList} from ${rows} order by ${this.keyThen(shape, ordinal)}${conflict}`
+      return `${insert} select ${columnList} from ${rows} order by ${this.keyThen(shape, this.ordinal)}${conflict}`
     }
     return `${insert} select ${columnList} from (${this.lastOfEach(shape, rows)}) s ${this.onConflict()}`
   }
@@ -109,9 +113,9 @@ create temporary table ${this.stage} on commit delete rows as select null::integ
   insertNamingDuplicates(shape: RowShape, range: OrdinalRange): string {
     const { columnList } = shape
     const key = this.keyList()
-    return `with f as materialized (select distinct on (${key}) ${ordinal}, ${columnList} from ${this.rows(range)} order by ${key}, ${ordinal}),
-i as (insert into ${this.codec.sqlName} (${columnList}) select ${columnList} from f order by ${ordinal} on conflict do nothing returning ${key})
-select ${ordinal} from (select ${ordinal} from ${this.rows(range)}) s where ${ordinal} not in (select f.${ordinal} from f join i using (${key})) order by ${ordinal}`
+    return `with f as materialized (select distinct on (${key}) ${this.ordinal}, ${columnList} from ${this.rows(range)} order by ${key}, ${this.ordinal}),
+i as (insert into ${this.codec.sqlName} (${columnList}) select ${columnList} from f order by ${this.ordinal} on conflict do nothing returning ${key})
+select ${this.ordinal} from (select ${this.ordinal} from ${this.rows(range)}) s where ${this.ordinal} not in (select f.${this.ordinal} from f join i using (${key})) order by ${this.ordinal}`
   }
 
   private update(shape: RowShape, rows: string): string {
@@ -125,8 +129,8 @@ select ${ordinal} from (select ${ordinal} from ${this.rows(range)}) s where ${or
   /** Sorted by key: batches that lock the same rows then wait for each other in one direction. */
   private lastOfEach(shape: RowShape, rows: string): string {
     // A key that the database makes is never there twice.
-    if (!this.hasKey(shape)) return `select * from ${rows} order by ${ordinal}`
-    return `select distinct on (${this.keyList()}) * from ${rows} order by ${this.keyList()}, ${ordinal} desc`
+    if (!this.hasKey(shape)) return `select * from ${rows} order by ${this.ordinal}`
+    return `select distinct on (${this.keyList()}) * from ${rows} order by ${this.keyList()}, ${this.ordinal} desc`
   }
 
   private onConflict(): string {
@@ -137,7 +141,7 @@ select ${ordinal} from (select ${ordinal} from ${this.rows(range)}) s where ${or
 
   private rows(range: OrdinalRange | undefined): string {
     const from = `pg_temp.${this.stage}`
-    return range === undefined ? from : `${from} where ${ordinal} >= ${range.from} and ${ordinal} < ${range.to}`
+    return range === undefined ? from : `${from} where ${this.ordinal} >= ${range.from} and ${this.ordinal} < ${range.to}`
   }
 
   private keyThen(shape: RowShape, last: string): string {
