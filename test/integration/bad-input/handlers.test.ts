@@ -1,5 +1,6 @@
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { postgres } from '../../../src/index.js'
+import { fileQuarantine, postgres } from '../../../src/index.js'
 import { describePostgres, withDatabase } from '../../harness/database.js'
 import { FileJob, type Line, look } from '../../harness/file-job.js'
 import { filesIn } from '../../harness/files-run.js'
@@ -98,7 +99,11 @@ describePostgres('a handler that throws what it should not', () => {
   const given = withDatabase()
   const server = () => postgres({ connection: given.connection })
 
-  it.each(['at once', 'later'] as const)('%s: each record fails alone, and quarantine keeps what can be kept', async when => {
+  it.each([
+    ['at once', 'Postgres'],
+    ['later', 'Postgres'],
+    ['later', 'files'],
+  ] as const)('%s, with quarantine in %s: each record fails alone, and quarantine keeps what can be kept', async (when, where) => {
     const root = await filesIn({ in: content })
     const fail = (id: number) => {
       throw thrown[id >> 1]!.make()
@@ -107,12 +112,20 @@ describePostgres('a handler that throws what it should not', () => {
       if ((id as number) % 2 === 0) return { id }
       return when === 'at once' ? fail(id as number) : Promise.resolve().then(() => fail(id as number))
     }
-    const job = new FileJob({ database: server(), root, toRow: toRow as never, concurrency: 4 })
+    const job = new FileJob({
+      database: server(),
+      root,
+      toRow: toRow as never,
+      concurrency: 4,
+      paths: 'in',
+      ...(where === 'files' && { quarantine: fileQuarantine(join(root, 'quarantine')) }),
+    })
     const position = (i: number) => content.indexOf(`{"id":${i * 2 + 1}}`)
     await job.expectRuns(
       thrown.map((_, i) => i * 2),
       thrown.map(({ says, code }, i) => ({ position: position(i), stage: 'handle', code, says, raw: `{"id":${i * 2 + 1}}` })),
     )
+    if (where === 'files') return
     const [row] = await look(server(), `select max(length(entry::text)) from millrace_quarantine where pipeline = '${job.name}'`)
     expect(Number(row![0])).toBeLessThan(100_000)
   })
