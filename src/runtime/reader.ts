@@ -39,6 +39,13 @@ export interface ReaderHost {
 
 type Session = SourceSession<unknown, unknown>
 
+/** A partition on its way into the books. */
+interface TakeOver {
+  readonly tracker: Promise<Tracker>
+  /** Revoked when the partition is given up meanwhile. */
+  readonly books: { isRevoked: boolean }
+}
+
 /** Reads one source into the steps, as far as its share of the window allows, and keeps the books of its partitions. */
 export class Reader {
   readonly trackers = new Map<string, Tracker>()
@@ -57,7 +64,9 @@ export class Reader {
   private isClosed = false
   private readonly subscribers: Subscriber<Envelope<unknown>>[] = []
   private readonly drains: { readonly trackers: readonly Tracker[]; resolve(): void }[] = []
-  private readonly takingOver = new Map<string, Promise<Tracker>>()
+  private readonly takingOver = new Map<string, TakeOver>()
+  /** Partitions given up since the batch in hand was read: what it holds of them is dropped. */
+  private readonly givenUp = new Set<string>()
 
   constructor(
     readonly name: string,
@@ -201,15 +210,18 @@ export class Reader {
     const now = host.flow.clock.now()
     let pushed = 0
     let tracker: Tracker | undefined
+    this.givenUp.clear()
     // By index: within an async function each step of an iterator is an object.
     for (let i = 0; i < batch.length; i++) {
       const incoming = batch[i]!
       const partition = incoming.partition ?? '0'
+      if (this.givenUp.size > 0 && this.givenUp.has(partition)) continue
       if (tracker === undefined || tracker.partition !== partition || tracker.isRevoked) tracker = this.trackers.get(partition)
       if (tracker === undefined) {
         host.flow.isPushing = false
         tracker = await this.takeOver(partition)
         if (host.flow.signal.aborted) return
+        if (tracker.isRevoked) continue
       }
       host.flow.isPushing = true
       if (!tracker.open(incoming)) continue
@@ -249,15 +261,24 @@ export class Reader {
   }
 
   private takeOver(partition: string, identity?: Identity): Promise<Tracker> {
-    let taking = this.takingOver.get(partition)
-    if (taking === undefined) {
-      taking = this.newTracker(partition, identity).finally(() => this.takingOver.delete(partition))
-      this.takingOver.set(partition, taking)
-    }
-    return taking
+    const before = this.takingOver.get(partition)
+    if (before !== undefined && !before.books.isRevoked) return before.tracker
+    const books = { isRevoked: false }
+    const tracker = this.newTracker(partition, identity, books, before).finally(() => {
+      if (this.takingOver.get(partition)?.books === books) this.takingOver.delete(partition)
+    })
+    this.takingOver.set(partition, { books, tracker })
+    return tracker
   }
 
-  private async newTracker(partition: string, identity?: Identity): Promise<Tracker> {
+  private async newTracker(
+    partition: string,
+    identity: Identity | undefined,
+    books: TakeOver['books'],
+    before?: TakeOver,
+  ): Promise<Tracker> {
+    // One after the other: of two at once the sink might take the older for the later owner.
+    if (before !== undefined) await before.tracker.catch(() => {})
     const { flow, isReplay } = this.host
     const takeOver = this.host.takeOver()
     const isPrefix = this.source.commits === 'prefix'
@@ -275,9 +296,11 @@ export class Reader {
       tracker = isPrefix
         ? new PrefixTracker(owned.source, owned.partition, epoch, covered)
         : new SingleTracker(owned.source, owned.partition, epoch)
-      if (identity !== undefined && mark !== null && covered.length > 0 && !identity.matches(mark))
+      if (!books.isRevoked && identity !== undefined && mark !== null && covered.length > 0 && !identity.matches(mark))
         throw ahead(tracker as PrefixTracker, mark, identity)
     }
+    tracker.isRevoked = books.isRevoked
+    if (tracker.isRevoked) return tracker
     this.trackers.set(partition, tracker)
     this.committer?.mark(tracker)
     return tracker
@@ -293,6 +316,9 @@ export class Reader {
 
   private revoked(partitions: readonly string[]): void {
     for (const partition of partitions) {
+      this.givenUp.add(partition)
+      const taking = this.takingOver.get(partition)
+      if (taking !== undefined) taking.books.isRevoked = true
       const tracker = this.trackers.get(partition)
       if (tracker === undefined) continue
       tracker.isRevoked = true

@@ -509,6 +509,53 @@ describe('partitions', () => {
     } else await expect(clock.until(run.finished)).rejects.toMatchObject({ code: 'MILL_PARTITION_FENCED', details: { partition: 'a' } })
   })
 
+  test('that were revoked while a batch of them is pushed are dropped, and not taken over again', async () => {
+    const clock = virtualClock()
+    const fed = new FedSource()
+    const taken: string[] = []
+    const taking = gate()
+    const takeOver = async (_: string, partition: string) => {
+      taken.push(partition)
+      if (partition === 'a') await taking.promise
+      return { epoch: 1n, covered: [], mark: null }
+    }
+    const noting = new NotingSink<number>({ ledger: true, session: { takeOver } })
+    const run = pipelineOf({ source: fed.source, sink: noting.sink }).start({ clock })
+    await clock.advance(10)
+    await fed.context.assigned('b')
+    fed.give(...numbered(0, 2, { partition: 'a' }), ...numbered(10, 12, { partition: 'b' }))
+    await clock.advance(10)
+    fed.context.revoked(['b'])
+    taking.open()
+    await clock.advance(1_000)
+    expect([taken, noting.values, fed.committed]).toEqual([['b', 'a'], [0, 1], { a: 2 }])
+    await clock.until(run.stop())
+  })
+
+  test('that were revoked while they were being taken over are taken over anew when they come back', async () => {
+    const clock = virtualClock()
+    const fed = new FedSource()
+    const gates = [gate(), gate()]
+    let taken = 0
+    const takeOver = async () => {
+      await gates[taken]!.promise
+      return { epoch: BigInt(++taken), covered: [[0, taken]] as const, mark: null }
+    }
+    const noting = new NotingSink<number>({ ledger: true, session: { takeOver } })
+    const run = pipelineOf({ source: fed.source, sink: noting.sink }).start({ clock })
+    await clock.advance(10)
+    void fed.context.assigned('0')
+    fed.context.revoked(['0'])
+    const again = fed.context.assigned('0')
+    for (const { open } of gates) open()
+    expect(await clock.until(again)).toEqual({ from: 2 })
+    fed.give(...numbered(0, 4))
+    await clock.advance(1_000)
+    expect(noting.batches.flatMap(({ covers }) => covers.map(({ epoch }) => epoch))).toEqual([2n])
+    expect([taken, noting.values]).toEqual([2, [2, 3]])
+    await clock.until(run.stop())
+  })
+
   test('that came back to this run are not given up for a write of before', async () => {
     const clock = virtualClock()
     const fed = new FedSource()
