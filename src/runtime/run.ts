@@ -153,8 +153,12 @@ export class Run implements PipelineRun {
       this.fail(error, true)
     }
     signal?.removeEventListener('abort', onSignal)
+    // Nothing is left that stop() could hurry: it would only start its timer anew.
+    this.state = 'draining'
     this.cancelStopTimer?.()
     await this.close()
+    // Whoever still waits for infrastructure (a take-over for a source that was not heard to the end) waits in vain.
+    this.aborting.abort()
     this.endedAt = this.clock.now()
     // Read through a function: the compiler cannot see that `fail` may have set it.
     const failure = this.failed()

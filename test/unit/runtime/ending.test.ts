@@ -446,3 +446,34 @@ function failing(): never {
 function opensAfter(opened: Promise<void>, sink: Sink<unknown>): Sink<unknown> {
   return { ...sink, open: context => opened.then(() => sink.open(context)) }
 }
+
+describe('a run that has ended', () => {
+  test('leaves no timer behind when it is told to stop while it closes', async () => {
+    const clock = virtualClock()
+    const closing = gate()
+    const sink = new NotingSink({ session: { close: () => closing.promise } })
+    const run = pipelineOf({ source: memorySource([1]), sink: sink.sink }).start({ clock })
+    await clock.advance(200)
+    const stopped = run.stop()
+    closing.open()
+    expect(await clock.until(stopped)).toMatchObject({ delivered: 1 })
+    expect(clock.pending).toBe(0)
+  })
+
+  test('does not go on taking over a partition', async () => {
+    const clock = virtualClock()
+    let tries = 0
+    const takeOver = async () => {
+      tries++
+      throw away()
+    }
+    const { sink } = new NotingSink({ ledger: true, session: { takeOver } })
+    const run = pipelineOf({ source: memorySource([1]), sink }).start({ clock })
+    await clock.advance(1_000)
+    await clock.until(run.stop())
+    const before = tries
+    expect(before).toBeGreaterThan(1)
+    await clock.advance(60_000)
+    expect([tries, clock.pending]).toEqual([before, 0])
+  })
+})

@@ -34,3 +34,31 @@ test('records that are split over time get room though the window is full of tho
   // A grant lets one batch through beyond the window, and no more.
   expect(most).toBeLessThanOrEqual(8 + 2 * 4)
 })
+
+test('what waits for room when the run is aborted is ended, so that it can let go of what it holds', async () => {
+  const clock = virtualClock()
+  let isReleased = false
+  const run = definePipeline({
+    name: 'expanding',
+    source: memorySource(['a']),
+    steps: records =>
+      records.pipe(
+        split(async function* (value) {
+          try {
+            for (let i = 0; i < 100; i++) yield `${value}${i}`
+          } finally {
+            isReleased = true
+          }
+        }),
+        handle(() => new Promise<string>(() => {})),
+      ),
+    sink: memorySink<string>({ batch: { maxRecords: 4 } }),
+    onFailure: 'halt',
+    limits: { maxInFlight: 8 },
+  }).start({ clock })
+  await clock.advance(1_000)
+  expect([run.snapshot().inFlight, isReleased]).toEqual([8, false])
+  await clock.until(run.abort())
+  await clock.advance(0)
+  expect(isReleased).toBe(true)
+})
