@@ -9,7 +9,8 @@ import type { Incoming, Settlement, Source, SourceSession } from '../core/source
  *
  * An entry leaves quarantine when its record is settled. One that fails again has by then been put anew, under another id: stores that know the
  * record by its origin and bytes have replaced the entry, so that there is one before and after, also when the run is killed between the two.
- * An entry that keeps only the beginning of its record cannot be replayed: it fails with `MILL_QUARANTINE_PREFIX`.
+ * An entry that keeps only the beginning of its record cannot be replayed: it fails with `MILL_QUARANTINE_PREFIX`. When the quarantine goes away
+ * in the middle of its listing, the run fails with `MILL_SOURCE_FAILED`; what it has not settled is still there.
  *
  * @param where - Which entries. Default all of them, of every pipeline.
  * @throws {MillraceError} `MILL_OPTION_INVALID`, `MILL_OPTION_UNKNOWN` for a wrong filter.
@@ -33,14 +34,26 @@ async function openSession(
 ): Promise<SourceSession<Uint8Array, Settlement>> {
   // Held for as long as the run takes: a listing that has ended would else open its place again for each release.
   const hold = await quarantine.open({ pipeline })
-  const entries = quarantine.list(filter)[Symbol.asyncIterator]()
+  let entries = quarantine.list(filter)[Symbol.asyncIterator]()
+  let hasBegun = false
+  const next = async (): Promise<IteratorResult<QuarantineEntry>> => {
+    try {
+      return await entries.next()
+    } catch (cause) {
+      // A listing that has thrown is over, and would look as if it had come to its end. Begun anew, it would hold what failed again.
+      if (hasBegun) throw new MillraceError('MILL_SOURCE_FAILED', { source: quarantine.name, doing: 'read' }, { cause })
+      entries = quarantine.list(filter)[Symbol.asyncIterator]()
+      throw cause
+    }
+  }
   return {
     async read(limit, signal) {
       const records: Incoming<Uint8Array>[] = []
       for (let bytes = 0; records.length < limit.records && bytes < limit.bytes; ) {
         signal.throwIfAborted()
-        const { value: entry, done } = await entries.next()
+        const { value: entry, done } = await next()
         if (done) break
+        hasBegun = true
         records.push(incomingOf(entry, quarantine.name))
         bytes += entry.raw.byteLength
       }

@@ -53,6 +53,37 @@ describe('quarantinedSource', () => {
     await open.close()
   })
 
+  test.each([0, 2])('does not end as if it were done when its place goes away after %i entries', async given => {
+    const quarantine = memoryQuarantine()
+    await putFailures(
+      quarantine,
+      [0, 1, 2, 3].map(i => failureAt(i, `${i}`)),
+    )
+    let listings = 0
+    const failing: Quarantine = {
+      ...quarantine,
+      async *list(filter) {
+        let at = 0
+        const isFirst = ++listings === 1
+        for await (const entry of quarantine.list(filter)) {
+          if (isFirst && at++ === given) throw Object.assign(new Error('away'), { retryable: true })
+          yield entry
+        }
+      },
+    }
+    const sink = memorySink<string>()
+    const run = definePipeline({
+      name: 'test',
+      source: quarantinedSource(failing),
+      steps: records => records.pipe(decode('text')),
+      sink,
+      onFailure: 'halt',
+    }).start()
+    if (given > 0) await expect(run.finished).rejects.toMatchObject({ code: 'MILL_SOURCE_FAILED', cause: { message: 'away' } })
+    else expect(await run.finished).toMatchObject({ delivered: 4 })
+    expect(quarantine.entries).toHaveLength(4 - sink.rows.length)
+  })
+
   test('fails what is only a beginning, and keeps why it failed first, however often', async () => {
     const quarantine = memoryQuarantine()
     await putFailures(quarantine, [failureAt(0, 'beginning', { rawBytes: 9_999, rawSha256: 'ab', error: new TypeError('first') })])
