@@ -71,8 +71,9 @@ export class PrefixTracker extends Tracker {
     if (next <= this.reached) return
     const gap = new RangeSet()
     // What lies before the prefix is settled, and no gap, though nothing of it was given in this run.
-    gap.add(Math.max(this.reached, this.prefix), next)
-    for (const [from, to] of this.beyond.toRanges()) gap.remove(from, to)
+    const start = Math.max(this.reached, this.prefix)
+    gap.add(start, next)
+    for (const [from, to] of this.beyond.within(start, next)) gap.remove(from, to)
     for (const [from, to] of gap.toRanges()) {
       this.gaps.add(from, to)
       this.add(from, to)
