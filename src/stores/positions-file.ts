@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MillraceError } from '../core/errors.js'
+import type { MillraceError } from '../core/errors.js'
 import { option, resolveOptions } from '../core/options.js'
 import type { PositionEntry, Positions, PositionsSession } from '../core/positions.js'
-
-/** A full disk, a quota, too many open files: waiting may help. */
-const passing = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EBUSY', 'EAGAIN'])
+import { fileStoreError } from './file-store-error.js'
+import { syncDirectory } from './sync-directory.js'
 
 /**
  * Keeps positions in a directory, one small JSON file a pipeline, so that a run goes on where the one before it stopped.
@@ -85,17 +84,6 @@ class FilePositions implements PositionsSession {
   }
 }
 
-/** Windows cannot open directories; there the rename is durable by itself. */
-async function syncDirectory(directory: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
 const keyOf = (source: string, partition: string): string => JSON.stringify([source, partition])
 
 /** Readable, and by its hash different for any two pipelines, also where a file system takes `A` for `a`. */
@@ -116,12 +104,6 @@ function isEntry(value: unknown): value is PositionEntry {
   return isPlaced && Number.isSafeInteger(next) && (mark === null || typeof mark === 'string')
 }
 
-function failed(path: string, doing: string, error: unknown): MillraceError {
-  const { code, message } = error as { code?: unknown; message?: unknown }
-  const retryable = typeof code === 'string' && passing.has(code)
-  return new MillraceError(
-    'MILL_STORE_FAILED',
-    { store: `the file of positions ${path}`, doing, reason: String(message) },
-    { cause: error, retryable },
-  )
+function failed(path: string, doing: string, cause: unknown): MillraceError {
+  return fileStoreError(`the file of positions ${path}`, doing, cause)
 }

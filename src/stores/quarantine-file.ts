@@ -1,13 +1,14 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../core/clock.js'
-import { MillraceError } from '../core/errors.js'
 import { option, resolveOptions } from '../core/options.js'
 import type { Failure, Quarantine, QuarantineEntry, QuarantineSession } from '../core/quarantine.js'
 import { lastOfEach } from './entry-identity.js'
 import { type BytesJson, bytesFromJson, bytesToJson, type EntryJson, entryFromJson, entryToJson } from './entry-json.js'
 import { identityOf, isEntryName, nextEntryName } from './entry-names.js'
+import { fileStoreError } from './file-store-error.js'
 import { isWanted, quarantineEntry } from './quarantine-entry.js'
+import { syncDirectory } from './sync-directory.js'
 
 /** Options of {@link fileQuarantine}. */
 export interface FileQuarantineOptions {
@@ -39,7 +40,7 @@ export function fileQuarantine(directory: string, options: FileQuarantineOptions
   })
   const name = `quarantine in ${directory}`
   const guarded = <T>(doing: string, work: () => Promise<T>): Promise<T> =>
-    work().catch(cause => Promise.reject(failed(name, doing, cause)))
+    work().catch(cause => Promise.reject(fileStoreError(name, doing, cause)))
   return {
     name,
     open: ({ pipeline }) => guarded('open', () => openSession(directory, pipeline, clock, guarded)),
@@ -78,11 +79,17 @@ async function putAll(
     const id = nextEntryName(identity, at)
     return { identity, id, entry: quarantineEntry(failure, { id, pipeline, at }) }
   })
-  await inParallel(waiting, async ({ identity, id, entry }) => {
-    const former = isHashMissing(entry) ? current.get(identity) : undefined
-    const known = former === undefined ? undefined : await readEntry(directory, former)
-    await writeDraft(directory, id, known?.rawSha256 === undefined ? entry : { ...entry, rawSha256: known.rawSha256 })
-  })
+  try {
+    await inParallel(waiting, async ({ identity, id, entry }) => {
+      const former = isHashMissing(entry) ? current.get(identity) : undefined
+      const known = former === undefined ? undefined : await readEntry(directory, former)
+      await writeDraft(directory, id, known?.rawSha256 === undefined ? entry : { ...entry, rawSha256: known.rawSha256 })
+    })
+  } catch (error) {
+    // A disk that is full is tried again and again, each time under new names.
+    for (const { id } of waiting) await rm(join(directory, id + DRAFT_ENDING), { force: true }).catch(() => {})
+    throw error
+  }
   const replaced: string[] = []
   for (const { identity, id } of waiting) {
     await rename(join(directory, id + DRAFT_ENDING), join(directory, id + ENDING))
@@ -99,20 +106,14 @@ async function putAll(
 const isHashMissing = ({ raw, rawBytes, rawSha256 }: Failure): boolean => rawSha256 === undefined && rawBytes > raw.byteLength
 
 async function writeDraft(directory: string, id: string, entry: QuarantineEntry): Promise<void> {
-  const draft = join(directory, id + DRAFT_ENDING)
   const { at, raw, rawSha256 } = entry
   const stored: StoredEntry = { ...entryToJson(entry), at, ...(rawSha256 !== undefined && { rawSha256 }), raw: bytesToJson(raw) }
+  const file = await open(join(directory, id + DRAFT_ENDING), 'wx')
   try {
-    const file = await open(draft, 'wx')
-    try {
-      await file.writeFile(`${JSON.stringify(stored, null, 1)}\n`)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => {})
-    throw error
+    await file.writeFile(`${JSON.stringify(stored, null, 1)}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 
@@ -179,16 +180,6 @@ async function removeStaleDrafts(directory: string, clock: Clock): Promise<void>
   }
 }
 
-/** Names are only on the disk when their directory is. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
 /** Works on several at a time; when one fails, waits for those under way and throws the first error. */
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const waiting = items.values()
@@ -201,11 +192,3 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
 }
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
-
-/** A full disk and a lack of descriptors pass, so the run waits; anything else stops it. */
-const passing = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EBUSY', 'EAGAIN'])
-
-function failed(store: string, doing: string, cause: unknown): MillraceError {
-  const { code, message } = cause as NodeJS.ErrnoException
-  return new MillraceError('MILL_STORE_FAILED', { store, doing, reason: message }, { cause, retryable: passing.has(code ?? '') })
-}

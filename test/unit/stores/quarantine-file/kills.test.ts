@@ -69,6 +69,17 @@ test('a file that is no entry is named', async () => {
   })
 })
 
+test('a put that fails leaves no drafts of the others: tried again and again they would fill the disk', async () => {
+  const quarantine = fileQuarantine(directory)
+  await putFailures(quarantine, [failureAt(0, 'beginning', { rawBytes: 9_999, rawSha256: 'ab' })])
+  const [entry] = await readdir(directory)
+  await writeFile(join(directory, entry!), 'not an entry')
+  const session = await quarantine.open({ pipeline: 'test' })
+  const failures = [failureAt(0, 'beginning', { rawBytes: 9_999 }), failureAt(1), failureAt(2)]
+  for (let i = 0; i < 3; i++) await expect(session.put(failures)).rejects.toMatchObject({ code: 'MILL_STORE_FAILED' })
+  expect(await readdir(directory)).toEqual([entry])
+})
+
 test('what is not its own it leaves alone; drafts of the dead it removes', async () => {
   await mkdir(join(directory, 'folder'))
   const name = `${'0'.repeat(15)}-000000-00000000-${'0'.repeat(32)}`
