@@ -5,7 +5,7 @@ export interface RunSummary {
   readonly delivered: number
   readonly skipped: number
   readonly quarantined: number
-  /** Codes of what was quarantined and reasons of what was skipped, with how many each. */
+  /** Codes of what was quarantined and reasons of what was skipped, with how many each. After 1,000 of them `other reasons` counts the rest. */
   readonly reasons: Readonly<Record<string, number>>
   readonly seconds: number
 }
@@ -35,6 +35,12 @@ export class Tally {
   }
 
   private count(reason: string, parts = 1): void {
-    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + parts)
+    const known = this.reasons.get(reason)
+    const counted = known !== undefined || this.reasons.size < MAX_REASONS ? reason : OTHERS
+    this.reasons.set(counted, (known ?? this.reasons.get(counted) ?? 0) + parts)
   }
 }
+
+/** Reasons are what users write: one that holds an id must not fill the memory of a run that goes on for weeks. */
+const MAX_REASONS = 1_000
+const OTHERS = 'other reasons'
