@@ -82,6 +82,9 @@ export const within = (difference: number, unit: Unit): Goal => ({
   holds: (ours, limit) => ours - limit <= difference,
 })
 
+/** Measured so that it is known; nothing is promised. */
+export const noGoal: Goal = { text: 'none', holds: () => true }
+
 /**
  * Calls `work` and gives the processor time that one of its `records` took, in ns: of all threads, so collecting garbage counts.
  *
