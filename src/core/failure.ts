@@ -24,6 +24,7 @@ export function failuresOf(
   const { incoming } = root
   const { raw, bytes, sha256 } = keptOf(incoming, codecOf(root.source))
   const wasClipped = incoming.fault !== undefined && root.bytes > bytes
+  const rawSha256 = wasClipped ? incoming.sha256 : sha256
   const { key } = incoming
   return [
     {
@@ -33,7 +34,7 @@ export function failuresOf(
       attempts: attemptsOf(error, now),
       raw,
       rawBytes: wasClipped ? root.bytes : bytes,
-      ...(sha256 !== undefined && !wasClipped && { rawSha256: sha256 }),
+      ...(rawSha256 !== undefined && { rawSha256 }),
       key: key === undefined || key === null ? null : typeof key === 'string' ? encoder.encode(key) : key,
       headers: [...RecordHeaders.from(incoming.headers)],
       timestamp: root.timestamp,

@@ -13,7 +13,10 @@ export interface Failure {
   readonly raw: Uint8Array
   /** How many bytes there were. */
   readonly rawBytes: number
-  /** Of the whole, as hexadecimal SHA-256, where `raw` is only the beginning and the whole was at hand. */
+  /**
+   * Of the whole, as hexadecimal SHA-256, where `raw` is only the beginning: of the bytes that `rawBytes` counts and `raw` begins. Without the line end;
+   * of a CSV row it is header row, LF and row. Absent where a source gave only the beginning and no hash.
+   */
   readonly rawSha256?: string
   readonly key: Uint8Array | null
   readonly headers: readonly (readonly [name: string, value: Uint8Array])[]

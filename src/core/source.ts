@@ -19,6 +19,8 @@ export interface Incoming<T> {
   readonly bytes?: number
   /** It could not be read whole: it goes to quarantine with this error, and `value` as its beginning. */
   readonly fault?: Error
+  /** Hexadecimal SHA-256 of the whole, where `fault` is given and `value` is only its beginning. Of the same bytes that `bytes` counts. */
+  readonly sha256?: string
   /** Replays only: where it first came from, and the wanted part. */
   readonly origin?: Origin
 }

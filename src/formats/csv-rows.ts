@@ -1,6 +1,7 @@
 import { Carry } from './carry.js'
 import { ContentError } from './content-error.js'
 import { type CutFault, type Cutter, type CutterOptions, KEPT_OF_TOO_LARGE, type OnCut } from './cutter.js'
+import { sha256Of } from './sha256.js'
 
 const NONE = Buffer.alloc(0)
 const LF = 10
@@ -19,7 +20,8 @@ const CLOSED = 4
 const CLOSED_CR = 5
 
 /**
- * Cuts CSV into rows. Each cut is the header row, LF and the row, without its line end, so that it can be read by itself.
+ * Cuts CSV into rows. Each cut is the header row, LF and the row, without its line end, so that it can be read by itself; of these together are
+ * also the length and the hash of a row that is too large.
  *
  * Rows end with LF or CRLF outside of quotes; empty rows are passed over. A quote opens a quoted cell only at the cell's beginning. Where a quoted
  * cell runs over lines and is then not closed properly (its quote is followed by neither comma nor line end, the content ends, or the row grows
@@ -54,7 +56,7 @@ export class CsvCutter implements Cutter {
     this.maxRecordBytes = options.maxRecordBytes ?? Number.MAX_SAFE_INTEGER
     this.base = options.offset ?? 0
     this.carry = new Carry(this.maxRecordBytes)
-    if (options.header) this.head = headOf(options.header)
+    if (options.header) this.begin(options.header)
   }
 
   /** The header row without its line end; null until it was read. */
@@ -191,21 +193,30 @@ export class CsvCutter implements Cutter {
   private carried(fault: CutFault | null): boolean {
     const { carry } = this
     const length = carry.lastByte === CR ? carry.length - 1 : carry.length
+    const sha256 = carry.sha256(length)
     const bytes = carry.take(length)
-    return length > 0 && this.row(bytes, 0, bytes.length, length, fault)
+    return length > 0 && this.row(bytes, 0, bytes.length, length, fault, sha256)
   }
 
-  private row(source: Uint8Array, from: number, to: number, length: number, fault: CutFault | null): boolean {
+  /** @param sha256 - Of head and row, where `source` has only the row's beginning. */
+  private row(source: Uint8Array, from: number, to: number, length: number, fault: CutFault | null, sha256?: string): boolean {
     const { head, maxRecordBytes, rowStart } = this
     if (head === null) {
       if (fault !== null) throw new ContentError('a quote of the header row is not closed', rowStart)
       if (length > maxRecordBytes) throw new ContentError(`the header row is longer than ${maxRecordBytes} bytes`, rowStart)
-      this.head = headOf(source.subarray(from, to))
+      this.begin(source.subarray(from, to))
       return false
     }
-    const isTooLarge = head.length + length > maxRecordBytes
-    const kept = isTooLarge ? Math.min(to, from + Math.min(KEPT_OF_TOO_LARGE, maxRecordBytes)) : to
-    return this.onCut(this.withHead(head, source, from, kept), rowStart, rowStart + length, isTooLarge ? 'too large' : fault)
+    const bytes = head.length + length
+    if (bytes <= maxRecordBytes) return this.onCut(this.withHead(head, source, from, to), rowStart, rowStart + length, fault)
+    const whole = { bytes, sha256: sha256 ?? sha256Of(head, source.subarray(from, to)) }
+    const kept = Math.min(to, from + Math.min(KEPT_OF_TOO_LARGE, maxRecordBytes))
+    return this.onCut(this.withHead(head, source, from, kept), rowStart, rowStart + length, 'too large', whole)
+  }
+
+  private begin(header: Uint8Array): void {
+    this.head = headOf(header)
+    this.carry.head = this.head
   }
 
   /** Rows are copied into slabs: one allocation for many. */

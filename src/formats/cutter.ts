@@ -1,11 +1,20 @@
 /** What is wrong with a record whose neighbours could still be told from it. */
 export type CutFault = 'too large' | 'quote not closed' | 'element missing'
 
+/** The whole of a record that is too large: what its bytes, which are only the beginning, are the beginning of. */
+export interface Whole {
+  readonly bytes: number
+  /** Hexadecimal. */
+  readonly sha256: string
+}
+
 /**
- * Takes one record: its bytes, and where it starts and ends in the content. Of a record that is too large the bytes are only its beginning.
+ * Takes one record: its bytes, and where it starts and ends in the content. Of a record that is too large the bytes are only its beginning, and
+ * `whole` is given.
+ *
  * Returns whether the cutter shall pause after it. The bytes are a view: they keep the chunk alive that they were cut from.
  */
-export type OnCut = (bytes: Uint8Array, start: number, end: number, fault: CutFault | null) => boolean
+export type OnCut = (bytes: Uint8Array, start: number, end: number, fault: CutFault | null, whole?: Whole) => boolean
 
 /** What every cutter is made with. */
 export interface CutterOptions {

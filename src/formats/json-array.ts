@@ -1,6 +1,7 @@
 import { Carry } from './carry.js'
 import { ContentError } from './content-error.js'
 import { type Cutter, type CutterOptions, KEPT_OF_TOO_LARGE, type OnCut } from './cutter.js'
+import { sha256Of } from './sha256.js'
 
 const NONE = new Uint8Array(0)
 const QUOTE = 34
@@ -174,6 +175,7 @@ export class JsonArrayCutter implements Cutter {
     const { carry, maxRecordBytes } = this
     const end = this.base + to
     let bytes: Uint8Array
+    let sha256: string | undefined
     let { length } = carry
     if (length === 0) {
       length = to - from
@@ -181,10 +183,12 @@ export class JsonArrayCutter implements Cutter {
     } else {
       carry.add(this.chunk.subarray(from, to))
       length = carry.length
+      sha256 = carry.sha256()
       bytes = carry.take()
     }
     if (length <= maxRecordBytes) return this.onCut(bytes, end - length, end, null)
-    return this.onCut(bytes.subarray(0, Math.min(KEPT_OF_TOO_LARGE, maxRecordBytes)), end - length, end, 'too large')
+    const kept = bytes.subarray(0, Math.min(KEPT_OF_TOO_LARGE, maxRecordBytes))
+    return this.onCut(kept, end - length, end, 'too large', { bytes: length, sha256: sha256 ?? sha256Of(bytes) })
   }
 
   /** Without even a bracket it is an empty file: no records. Where reading goes on at the very end, the array was closed before. */

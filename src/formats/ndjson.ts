@@ -1,5 +1,6 @@
 import { Carry } from './carry.js'
 import { type Cutter, type CutterOptions, KEPT_OF_TOO_LARGE, type OnCut } from './cutter.js'
+import { sha256Of } from './sha256.js'
 
 const LF = 10
 const CR = 13
@@ -63,7 +64,8 @@ export class NdjsonCutter implements Cutter {
     const to = lineEnd > from && chunk[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd
     if (to - from > this.maxRecordBytes) {
       const kept = Math.min(KEPT_OF_TOO_LARGE, this.maxRecordBytes)
-      return this.onCut(chunk.subarray(from, from + kept), base + from, base + to, 'too large')
+      const whole = { bytes: to - from, sha256: sha256Of(chunk.subarray(from, to)) }
+      return this.onCut(chunk.subarray(from, from + kept), base + from, base + to, 'too large', whole)
     }
     if (to === from || (chunk[from]! <= 32 && isBlank(chunk, from, to))) return false
     // A plain view: Buffer's own subarray costs three times as much.
@@ -77,9 +79,11 @@ export class NdjsonCutter implements Cutter {
     const end = this.base + lineEnd
     const start = end - carry.length
     const length = carry.lastByte === CR ? carry.length - 1 : carry.length
+    const sha256 = carry.sha256(length)
     const line = carry.take(length)
     if (length > this.maxRecordBytes) {
-      return this.onCut(line.subarray(0, Math.min(KEPT_OF_TOO_LARGE, this.maxRecordBytes)), start, start + length, 'too large')
+      const kept = line.subarray(0, Math.min(KEPT_OF_TOO_LARGE, this.maxRecordBytes))
+      return this.onCut(kept, start, start + length, 'too large', { bytes: length, sha256: sha256 ?? sha256Of(line) })
     }
     if (isBlank(line, 0, line.length)) return false
     return this.onCut(line, start, start + length, null)

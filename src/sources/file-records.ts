@@ -142,7 +142,7 @@ export class FileRecords {
     return ready.splice(0, count)
   }
 
-  private readonly onCut: OnCut = (bytes, start, end, fault) => {
+  private readonly onCut: OnCut = (bytes, start, end, fault, whole) => {
     const { ready } = this
     if (ready.length > 0) ready[ready.length - 1]!.next = start
     const { partition } = this.options
@@ -150,16 +150,17 @@ export class FileRecords {
       ready.push({ value: bytes, position: start, partition, next: end })
       this.readyBytes += bytes.length
     } else {
-      const size = fault === 'too large' ? end - start : bytes.length
-      ready.push({ value: bytes, position: start, partition, next: end, bytes: size, fault: this.faultOf(fault, bytes, start, end) })
+      const { bytes: size, ...hash } = whole ?? { bytes: bytes.length }
+      const error = this.faultOf(fault, bytes, start, end, size)
+      ready.push({ value: bytes, position: start, partition, next: end, bytes: size, fault: error, ...hash })
       this.readyBytes += size
     }
     return this.isEnough()
   }
 
-  private faultOf(fault: CutFault, bytes: Uint8Array, start: number, end: number): MillraceError {
+  private faultOf(fault: CutFault, bytes: Uint8Array, start: number, end: number, size: number): MillraceError {
     const { partition, maxRecordBytes } = this.options
-    if (fault === 'too large') return new MillraceError('MILL_RECORD_TOO_LARGE', { bytes: `${end - start}`, maxRecordBytes })
+    if (fault === 'too large') return new MillraceError('MILL_RECORD_TOO_LARGE', { bytes: `${size}`, maxRecordBytes })
     if (fault === 'element missing') {
       return new MillraceError('MILL_JSON_ARRAY_INVALID', { path: partition, reason: 'an element is missing', offset: start })
     }

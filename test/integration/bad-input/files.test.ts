@@ -18,7 +18,7 @@ describePostgres('a file', () => {
   const job = (options: Omit<ConstructorParameters<typeof FileJob>[0], 'database'>) =>
     new FileJob({ database: postgres({ connection: given.connection }), ...options })
 
-  it('holds a line of 64 MiB: it fails with its beginning and its length, its neighbours come', async () => {
+  it('holds a line of 64 MiB: it fails with its beginning, its length and its hash, its neighbours come', async () => {
     const line = Buffer.alloc(64 * MiB, 'x')
     const root = await filesIn({ in: Buffer.concat([Buffer.from(numbered(0, 3)), line, Buffer.from(`\n${numbered(3, 6)}`)]) })
     const large = job({ root })
@@ -26,12 +26,13 @@ describePostgres('a file', () => {
     const [entry] = await large.entries()
     const message = `the record has ${64 * MiB} bytes, maxRecordBytes is ${8 * MiB}`
     const origin = { partition: 'in', position: 27 }
-    expect(entry).toMatchObject({ origin, rawBytes: 64 * MiB, stage: 'read', error: { code: 'MILL_RECORD_TOO_LARGE', message } })
+    const rawSha256 = createHash('sha256').update(line).digest('hex')
+    expect(entry).toMatchObject({ origin, rawBytes: 64 * MiB, rawSha256, stage: 'read', error: { code: 'MILL_RECORD_TOO_LARGE', message } })
     expect(Buffer.from(entry!.raw).equals(line.subarray(0, 64 * 1024))).toBe(true)
     expect((await large.run()).summary).toMatchObject({ delivered: 0, quarantined: 0 })
     expect((await large.replay()).summary).toMatchObject({ delivered: 0, reasons: { MILL_QUARANTINE_PREFIX: 1 } })
     const [again] = await large.entries()
-    expect(again).toMatchObject({ origin, rawBytes: 64 * MiB, error: { cause: { code: 'MILL_RECORD_TOO_LARGE' } } })
+    expect(again).toMatchObject({ origin, rawBytes: 64 * MiB, rawSha256, error: { cause: { code: 'MILL_RECORD_TOO_LARGE' } } })
     expect(await large.ids()).toEqual(span(0, 6))
   })
 

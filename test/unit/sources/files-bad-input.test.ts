@@ -1,19 +1,22 @@
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { chmod, mkdir, open, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { decode, definePipeline, filesSource, memoryPositions, memoryQuarantine, memorySink } from '../../../src/index.js'
+import { decode, definePipeline, fileQuarantine, filesSource, memoryPositions, memoryQuarantine, memorySink } from '../../../src/index.js'
 import { asUser } from '../../harness/as-user.js'
 import { bundle } from '../../harness/bundle.js'
 import { collectGarbage } from '../../harness/collect-garbage.js'
+import { entriesOf } from '../../harness/failures.js'
 import { FilesRun, filesIn } from '../../harness/files-run.js'
 
 const MiB = 1024 * 1024
+const sha256Of = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 const lines = (count: number, length = 100) => Array.from({ length: count }, (_, n) => `${n}`.padEnd(length, 'x'))
 
 describe('a file of filesSource that', () => {
-  it('holds a line of 64 MiB: it fails with its beginning, memory stays bounded, its neighbours come', async () => {
+  it('holds a line of 64 MiB: it fails with its beginning and its hash, memory stays bounded, its neighbours come', async () => {
     const root = await filesIn({})
     const file = await open(join(root, 'in'), 'w')
     await file.write('a\n')
@@ -33,6 +36,7 @@ describe('a file of filesSource that', () => {
     expect(large).toMatchObject({ position: 2, next: 64 * MiB + 3, bytes: 64 * MiB, fault: { code: 'MILL_RECORD_TOO_LARGE' } })
     expect(large!.fault!.message).toBe(`the record has ${64 * MiB} bytes, maxRecordBytes is ${8 * MiB}`)
     expect(Buffer.from(large!.value).equals(Buffer.alloc(64 * 1024, 'x'))).toBe(true)
+    expect(large!.sha256).toBe(sha256Of(Buffer.alloc(64 * MiB, 'x')))
     expect(most).toBeLessThan(24 * MiB)
   })
 
@@ -44,7 +48,10 @@ describe('a file of filesSource that', () => {
     const run = await FilesRun.open({ root, paths: 'in', format }, { maxRecordBytes: 1_000 })
     expect(await run.rest()).toBe(undefined)
     expect(run.texts.map(text => text.replace(/(.): in@(\d+) .*/s, '$1: in@$2 '))).toEqual(expected)
-    expect(run.records[1]!.value.length).toBeLessThanOrEqual(1_002)
+    const { value, bytes, sha256 } = run.records[1]!
+    expect(value.length).toBeLessThanOrEqual(1_002)
+    const whole = format === 'csv' ? `a\n${'x'.repeat(300_000)}` : `"${'x'.repeat(300_000)}"`
+    expect([bytes, sha256]).toEqual([whole.length, sha256Of(whole)])
   })
 
   it('holds a CSV row whose quote is not closed: it alone fails', async () => {
@@ -277,6 +284,33 @@ describe('filesSource without a file descriptor to spare', () => {
 })
 
 describe('a run of filesSource', () => {
+  it.each([
+    ['ndjson', '1\r\n', '"b"', ''],
+    ['json', '[1,', '"b"', ',2]'],
+    // By itself hardly larger than what is kept: it is its header row that makes it too large.
+    ['csv', 'a,b\r\n1,2\r\n', 'x,y', '\r\n'],
+  ] as const)('keeps in files the beginning, length and hash of a record of %s that is too large', async (format, before, cell, after) => {
+    const record = cell.replace(/[by]/, letter => letter.repeat(1_000))
+    const root = await filesIn({ in: before + record + after })
+    const directory = join(await filesIn({}), 'quarantine')
+    const onFailure = fileQuarantine(directory)
+    const sink = memorySink<unknown>({ ledger: true })
+    const source = filesSource({ root, paths: '*', format })
+    const limits = { maxRecordBytes: 1_000 }
+    await definePipeline({ name: 'test', source, steps: records => records, sink, onFailure, limits }).start().finished
+    const [entry] = await entriesOf(onFailure)
+    const whole = format === 'csv' ? `a,b\n${record}` : record
+    expect(entry).toMatchObject({
+      stage: 'read',
+      rawBytes: whole.length,
+      rawSha256: sha256Of(whole),
+      error: { code: 'MILL_RECORD_TOO_LARGE' },
+    })
+    expect(entry!.error.message).toBe(`the record has ${whole.length} bytes, maxRecordBytes is 1000`)
+    expect(entry!.raw.length).toBeLessThan(whole.length)
+    expect(whole.startsWith(Buffer.from(entry!.raw).toString())).toBe(true)
+  })
+
   it('has delivered and committed the records of all files before it fails for one', async () => {
     const root = await filesIn({ 'a.gz': gzipSync('1\n2\n3\n').subarray(0, -4), b: '4\nx\n5\n' })
     const positions = memoryPositions()
