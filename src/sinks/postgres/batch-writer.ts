@@ -30,6 +30,8 @@ export interface WriterParts {
   readonly failureStatement: ((failures: Batch<unknown>['failures']) => string) | null
 }
 
+const NONE: ReadonlyMap<number, unknown> = new Map()
+
 /** Writes batches into one table: as one message while all goes well, else row by row as far as it must. */
 export class BatchWriter {
   private readonly sql: WriteSql
@@ -75,7 +77,8 @@ export class BatchWriter {
     } catch (error) {
       await this.explain(connection, error, batch.covers)
       if (groups.length === 0 || !isRecordFault(error)) throw error
-      await this.writeWithoutRefused(connection, groups, batch, error as MillraceError)
+      const refusal = error as MillraceError
+      await formerOwners.outwaiting(session, connection, () => this.writeWithoutRefused(connection, groups, batch, refusal))
     }
   }
 
@@ -97,15 +100,15 @@ export class BatchWriter {
     ]
   }
 
-  private groupsOf({ records }: Batch<unknown>): readonly ShapedRows[] {
-    if (records.length === 0) return []
+  private groupsOf({ records }: Batch<unknown>, without: ReadonlyMap<number, unknown> = NONE): readonly ShapedRows[] {
+    if (records.length === without.size) return []
     const { codec, how } = this.parts
     const rows = records.map(record => record.value)
     const groups = codec.shapesOf(rows)
     if (groups.length === 1 || how.mode === 'append') return groups
     // Groups are written one after the other, so the last row of a key must be found over all of them.
     const last = new Map<string, number>()
-    for (const [i, row] of rows.entries()) last.set(codec.conflictKey(row) ?? `\0${i}`, i)
+    for (const [i, row] of rows.entries()) if (!without.has(i)) last.set(codec.conflictKey(row) ?? `\0${i}`, i)
     const kept = [...last.values()].sort((a, b) => a - b)
     return codec.shapesOf(kept.map(i => rows[i])).map(group => ({
       ...group,
@@ -137,11 +140,16 @@ export class BatchWriter {
     if (isDuplicate || this.sql.isStaged) await connection.prepare(this.sql.stage, this.prepareStage)
     const search = new RefusedSearch(connection, this.sql, { first, isDuplicate, isTrial: ledger !== null })
     const [failures, covers] = this.closing(batch)
-    let refused: ReadonlyMap<number, MillraceError>
+    const refused = new Map<number, MillraceError>()
     try {
       // What is deferred would show only at COMMIT, and of no row.
       await connection.message('begin; set constraints all immediate')
-      refused = await search.write(groups)
+      for (const [row, error] of await search.write(groups)) refused.set(row, error)
+      // Of several groups only the last row of each key was sent. Where that is refused, the one before it is the last.
+      for (let last = 0; groups.length > 1 && this.parts.how.mode !== 'append' && ledger === null && refused.size > last; ) {
+        last = refused.size
+        for (const [row, error] of await search.writeAgain(this.groupsOf(batch, refused))) refused.set(row, error)
+      }
       if (refused.size > 0 && ledger !== null) {
         // A row that met only itself was delivered by a write whose reply was lost: it does not belong into quarantine.
         await this.throwRefusalOf(ledger, connection, batch.covers)

@@ -108,6 +108,24 @@ describePostgres('the ledger of postgresSink', () => {
     }
   })
 
+  it('ends it too where a refused row of the batch has to be looked for', async () => {
+    const owner = randomUUID()
+    await query(place.connection, `alter table events add check (name <> 'refused')`)
+    await withWrites(sink(), async () => {})
+    await query(place.connection, `update millrace_ledger set owner = '${owner}', epoch = epoch + 1`)
+    const frozen = await FrozenOwner.start(place.connection, owner, 5)
+    try {
+      await withWrites(sink(place.connection, { lockTimeoutMs: 300 }), async writes => {
+        // Refused before the batch comes to the key that is held.
+        const rows = [{ id: 0, name: 'refused' }, ...span(1, 10)]
+        expect([...(await writes.refused(rows)).keys()]).toEqual([0])
+      })
+      await frozen.ended
+    } finally {
+      await frozen.thaw()
+    }
+  })
+
   it('fences the former of two owners, also when its message is on its way', async () => {
     await withWrites(sink(), async first => {
       await first.write(span(0, 5))
