@@ -1,6 +1,6 @@
 /** A server. */
 export interface ServerOptions {
-  /** `postgres://user:password@host:port/database?sslmode=require`, as libpq takes it. */
+  /** `postgres://user:password@host:port/database?sslmode=require`: a URL as libpq takes it. */
   readonly connection: string
   /** Connections at most, of all parts together. Default 10. */
   readonly maxConnections?: number

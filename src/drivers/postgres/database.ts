@@ -1,5 +1,5 @@
 import { MillraceError } from '../../core/errors.js'
-import { option, resolveOptions, shown } from '../../core/options.js'
+import { option, resolveOptions } from '../../core/options.js'
 import type { EmbeddedOptions, ServerOptions } from './database-options.js'
 import type { DatabaseSession } from './database-session.js'
 import { SharedDatabase } from './shared-database.js'
@@ -21,14 +21,24 @@ export function postgres(options: ServerOptions | EmbeddedOptions): Database {
   if (typeof options === 'object' && options !== null && 'embedded' in options) {
     return SharedDatabase.embedded(resolveOptions<EmbeddedOptions>('postgres', options, { embedded: option.text() }))
   }
-  return SharedDatabase.server(
-    resolveOptions<Required<ServerOptions>>('postgres', options, {
-      connection: option.text(),
-      maxConnections: option.wholeNumber(1, { default: 10 }),
-      connectTimeoutMs: option.wholeNumber(1, { default: 10_000 }),
-    }),
-  )
+  const server = resolveOptions<Required<ServerOptions>>('postgres', options, {
+    connection: option.text(),
+    maxConnections: option.wholeNumber(1, { default: 10 }),
+    connectTimeoutMs: option.wholeNumber(1, { default: 10_000 }),
+  })
+  // pg takes any text for the name of a database on the host `base`, which would be waited for. Not shown: it may hold a password.
+  if (!address.test(server.connection))
+    throw new MillraceError('MILL_OPTION_INVALID', {
+      where: 'postgres',
+      option: 'connection',
+      expected: 'postgres://user:password@host:port/database',
+      given: 'a text that does not begin with postgres://',
+    })
+  return SharedDatabase.server(server)
 }
+
+/** A URL, or the directory of a socket. */
+const address = /^(postgres(ql)?:\/\/|socket:|\/)/i
 
 /**
  * Takes hold of a database; the first hold opens it. Waits neither for a server that is away nor for a directory that another process uses.
@@ -56,6 +66,7 @@ function sharedOf(database: Database): SharedDatabase {
     where: 'postgres',
     option: 'database',
     expected: 'a database made by postgres()',
-    given: shown(database),
+    // Not shown: it may be the options, with a password.
+    given: database === undefined ? 'nothing' : 'something else',
   })
 }
