@@ -5,10 +5,13 @@ import { moviesPipeline } from './movies.js'
 /** What `npm start` runs, one after the other. */
 export default [moviesPipeline, flightsPipeline]
 
+const isServer = process.env['DATABASE_URL'] !== undefined
+
 /** What `npm start` says at the end. */
 export const hints = [
-  `rows, quarantine and ledger are in ${database.name}`,
+  `rows, quarantine and ledger are in ${database.name}${isServer ? '; look at them with the same DATABASE_URL:' : ''}`,
   '  npm run sql -- "select * from movies order by profit desc nulls last limit 5"',
-  '  npm run sql -- "select stage, code, error->>\'message\' as message from millrace_quarantine limit 5"',
-  'run it again: nothing is delivered twice. Start anew: rm -r .millrace',
+  '  npm run sql -- "select stage, code, message from millrace_quarantine limit 5"',
+  'run it again: nothing is delivered twice. To start anew:',
+  isServer ? '  npm run sql -- "drop table movies, flights, millrace_quarantine, millrace_ledger"' : '  rm -r .millrace',
 ]

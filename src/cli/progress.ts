@@ -12,7 +12,7 @@ const ON_LINES_MS = 2_000
  */
 export function showProgress(name: string, run: PipelineRun, out: NodeJS.WriteStream): () => void {
   const isTerminal = out.isTTY === true
-  let begun: number | null = null
+  let begun: { readonly at: number; readonly settled: number } | null = null
   let whole = 0
   let lastLine = ''
   const draw = () => {
@@ -20,9 +20,11 @@ export function showProgress(name: string, run: PipelineRun, out: NodeJS.WriteSt
     const left = [...snapshot.lag.values()].reduce((sum, lag) => sum + lag, 0)
     whole = Math.max(whole, left)
     // Opening a database takes its time, which tells nothing of the rate.
-    if (begun === null && snapshot.state !== 'starting') begun = performance.now()
-    const seconds = begun === null ? 0 : (performance.now() - begun) / 1000
-    const line = lineOf(name, snapshot, { part: whole === 0 ? null : 1 - left / whole, seconds })
+    if (begun === null && snapshot.state !== 'starting') begun = { at: performance.now(), settled: settledIn(snapshot) }
+    const seconds = begun === null ? 0 : (performance.now() - begun.at) / 1000
+    // What was settled before the first look has no time to be divided by.
+    const rate = begun === null || seconds === 0 ? 0 : (settledIn(snapshot) - begun.settled) / seconds
+    const line = lineOf(name, snapshot, { part: whole === 0 ? null : 1 - left / whole, seconds, rate })
     if (isTerminal) out.write(`\r\u001b[2K${line.slice(0, (out.columns || 100) - 1)}`)
     else if (line !== lastLine) out.write(`${line}\n`)
     lastLine = line
@@ -35,18 +37,19 @@ export function showProgress(name: string, run: PipelineRun, out: NodeJS.WriteSt
   }
 }
 
+const settledIn = ({ delivered, skipped, quarantined }: RunSnapshot): number => delivered + skipped + quarantined
+
 function lineOf(
   name: string,
   snapshot: RunSnapshot,
-  { part, seconds }: { readonly part: number | null; readonly seconds: number },
+  { part, seconds, rate }: { readonly part: number | null; readonly seconds: number; readonly rate: number },
 ): string {
-  const { delivered, skipped, quarantined, state } = snapshot
-  const settled = delivered + skipped + quarantined
-  const rate = seconds > 0 ? settled / seconds : 0
+  const { delivered, quarantined, state } = snapshot
   const shown = [`${name}:`]
-  if (state === 'starting') return `${name}: opening the database and the source`
+  if (state === 'starting') return `${name}: opening the database and the source (a new embedded database takes some seconds)`
   if (part !== null) shown.push(bar(part), `${Math.floor(part * 100)} %`)
-  shown.push(`${counted(delivered)} delivered`, `${counted(rate)}/s`)
+  shown.push(`${counted(delivered)} delivered`)
+  if (seconds > 0) shown.push(`${counted(rate)}/s`)
   if (part !== null && part > 0.02 && part < 1) shown.push(`${spoken((seconds / part) * (1 - part))} left`)
   if (quarantined > 0) shown.push(`${counted(quarantined)} quarantined`)
   if (state !== 'running') shown.push(`(${state})`)

@@ -26,10 +26,13 @@ export async function runPipelines(pipelines: readonly Pipeline[], { isJson, hin
     const { summary, status, isStopped } = await runOne(pipeline)
     if (summary !== null) {
       summaries.push({ name: pipeline.name, ...summary })
-      out.write(`${summaryLines(pipeline.name, summary).join('\n')}\n`)
+      out.write(`${summaryLines(pipeline.name, summary, { isStopped }).join('\n')}\n`)
     }
     if (status !== 0) return status
-    if (isStopped) break
+    if (isStopped) {
+      out.write('\nrun it again, and it goes on from here\n')
+      break
+    }
   }
   out.write(`\n${hints.join('\n')}\n`)
   if (isJson) process.stdout.write(`${JSON.stringify(summaryJson(summaries))}\n`)
@@ -49,7 +52,7 @@ async function runOne(
       void run.stop().catch(() => {})
     } else {
       status = signal === 'SIGINT' ? 130 : 143
-      void run.abort(signal)
+      void run.abort(new Error(`a second ${signal}`))
     }
   }
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
@@ -70,10 +73,13 @@ async function runOne(
   }
 }
 
-/** Only what somebody should know: waiting, and what went wrong on the way. */
+/** Only what somebody should know: waiting, each reason once, and what went wrong on the way. */
 function stderrLog(name: string): Logger {
-  const say = (message: string, fields?: object) => {
-    process.stderr.write(`\n${name}: ${message}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`)
+  let lastSaid = ''
+  const warn = (message: string, fields: Readonly<Record<string, unknown>> = {}) => {
+    const said = [message, ...Object.values(fields)].join(': ')
+    if (said !== lastSaid) process.stderr.write(`\n${name}: ${said}\n`)
+    lastSaid = said
   }
-  return { debug() {}, info() {}, warn: say, error() {} }
+  return { debug() {}, info() {}, warn, error() {} }
 }

@@ -2,10 +2,15 @@ import type { RunSummary } from '../runtime/tally.js'
 import { counted, spoken } from './bar.js'
 
 /** The end of one pipeline, as lines for people. */
-export function summaryLines(name: string, { delivered, skipped, quarantined, reasons, seconds }: RunSummary): string[] {
+export function summaryLines(
+  name: string,
+  { delivered, skipped, quarantined, reasons, seconds }: RunSummary,
+  { isStopped = false }: { readonly isStopped?: boolean } = {},
+): string[] {
   const settled = delivered + skipped + quarantined
-  const rate = seconds > 0 ? `, ${counted(settled / seconds)} records/s` : ''
-  const nothing = settled === 0 ? ': nothing new, all was delivered before' : ''
+  const rate = settled > 0 && seconds > 0 ? `, ${counted(settled / seconds)} records/s` : ''
+  const rest = settled === 0 ? ': nothing new, all was delivered before' : ''
+  const nothing = isStopped ? ': stopped before its end' : rest
   const lines = [
     `${name}${nothing}`,
     `  delivered    ${counted(delivered)} in ${seconds < 10 ? `${seconds.toFixed(1)} s` : spoken(seconds)}${rate}`,

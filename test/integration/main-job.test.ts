@@ -63,6 +63,11 @@ describePostgres('the main job', () => {
 
     const [rows] = await query<Record<string, string>>(database.connection, digest)
     expect(rows).toMatchObject({ movies: '3184', flights: '199999', quarantined: '11' })
+    // What it says at its end is there to be typed.
+    const hinted = [...embedded.err.matchAll(/npm run sql -- "(.+)"/g)].map(([, statement = '']) => statement)
+    expect(hinted).toHaveLength(2)
+    for (const statement of hinted) expect(await run(sql(statement), directory), statement).toMatchObject({ status: 0, err: '' })
+
     const shown = await run(sql(digest), directory)
     expect(shown.status).toBe(0)
     for (const value of Object.values(rows!)) expect(shown.out).toContain(value)
@@ -73,6 +78,12 @@ describePostgres('the main job', () => {
       status: 2,
       err: expect.stringContaining('there is no option --jsno'),
     })
+    const misled = await run(start, directory, 'mysql://me:secret@localhost/app')
+    expect(misled).toMatchObject({
+      status: 1,
+      err: expect.stringMatching(/^postgres: expected connection to be postgres:.*MILL_OPTION_INVALID/),
+    })
+    expect(misled.err).not.toMatch(/secret|at async/)
     expect(await run(sql('select nonsense'), directory, database.connection)).toMatchObject({
       status: 1,
       err: expect.stringContaining('nonsense'),
