@@ -140,13 +140,14 @@ export class BatchWriter {
     if (isDuplicate || this.sql.isStaged) await connection.prepare(this.sql.stage, this.prepareStage)
     const search = new RefusedSearch(connection, this.sql, { first, isDuplicate, isTrial: ledger !== null })
     const [failures, covers] = this.closing(batch)
+    const isThinned = groups.reduce((sum, { rows }) => sum + rows.length, 0) < batch.records.length
     const refused = new Map<number, MillraceError>()
     try {
       // What is deferred would show only at COMMIT, and of no row.
       await connection.message('begin; set constraints all immediate')
       for (const [row, error] of await search.write(groups)) refused.set(row, error)
-      // Of several groups only the last row of each key was sent. Where that is refused, the one before it is the last.
-      for (let last = 0; groups.length > 1 && this.parts.how.mode !== 'append' && ledger === null && refused.size > last; ) {
+      // Only the last row of each key was sent. Where that is refused, the one before it is the last.
+      for (let last = 0; isThinned && ledger === null && refused.size > last; ) {
         last = refused.size
         for (const [row, error] of await search.writeAgain(this.groupsOf(batch, refused))) refused.set(row, error)
       }

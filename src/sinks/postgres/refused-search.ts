@@ -26,6 +26,14 @@ interface SearchStart {
   readonly isTrial: boolean
 }
 
+/** Where a search begins. */
+interface Beginning {
+  /** What a write of all its rows has shown. */
+  readonly known: MillraceError | null
+  /** The staging table holds rows of a search before it. */
+  readonly isNext: boolean
+}
+
 /** Finds the rows that a server refuses, within a transaction that is open: what it takes is written, in savepoints. */
 export class RefusedSearch {
   constructor(
@@ -35,16 +43,24 @@ export class RefusedSearch {
   ) {}
 
   /** The errors by the rows' indexes among all. */
-  async write(groups: readonly ShapedRows[]): Promise<Map<number, MillraceError>> {
-    const { first, isDuplicate, isTrial } = this.start
+  write(groups: readonly ShapedRows[]): Promise<Map<number, MillraceError>> {
+    return this.search(groups, { known: groups.length === 1 ? this.start.first : null, isNext: false })
+  }
+
+  /** As `write`, of other rows: nothing is known of them. */
+  writeAgain(groups: readonly ShapedRows[]): Promise<Map<number, MillraceError>> {
+    return this.search(groups, { known: null, isNext: true })
+  }
+
+  private async search(groups: readonly ShapedRows[], { known, isNext }: Beginning): Promise<Map<number, MillraceError>> {
+    const { isDuplicate, isTrial } = this.start
     const refused = new Map<number, MillraceError>()
     const isStaged = this.sql.isStaged || isDuplicate
     for (const [i, group] of groups.entries()) {
-      const known = groups.length === 1 ? first : null
       const rows = new EncodedRows(group, isStaged)
       const copying = this.attempts((from, to) => ({ sql: this.sql.copy(group.shape), copy: rows.slice(from, to) }))
       const found = isStaged
-        ? await this.stage(group, rows, { known, isNext: i > 0 })
+        ? await this.stage(group, rows, { known, isNext: isNext || i > 0 })
         : await findRefused(rows.count, copying, { known: troubleOf(known, 0), isTrial })
       for (const [row, error] of found) refused.set(group.indexes?.[row] ?? row, error)
     }
@@ -57,7 +73,7 @@ export class RefusedSearch {
   }
 
   /** Two searches: what cannot be read as the columns' types shows in COPY, with its line; what breaks a constraint when it is applied. */
-  private async stage(group: ShapedRows, rows: EncodedRows, at: { readonly known: MillraceError | null; readonly isNext: boolean }) {
+  private async stage(group: ShapedRows, rows: EncodedRows, at: Beginning) {
     const { isDuplicate, isTrial } = this.start
     if (at.isNext) await this.connection.message(this.sql.emptyStage)
     const known = isDuplicate ? null : at.known
