@@ -108,12 +108,28 @@ export class BatchWriter {
     if (groups.length === 1 || how.mode === 'append') return groups
     // Groups are written one after the other, so the last row of a key must be found over all of them.
     const last = new Map<string, number>()
-    for (const [i, row] of rows.entries()) if (!without.has(i)) last.set(codec.conflictKey(row) ?? `\0${i}`, i)
+    for (const [i, row] of rows.entries()) {
+      if (without.has(i)) continue
+      const key = codec.conflictKey(row) ?? `\0${i}`
+      const before = last.get(key)
+      // An update leaves alone what a row leaves out, so the row gets what the one before it would have set.
+      if (how.mode === 'update' && before !== undefined) rows[i] = this.filledFrom(rows[before], row)
+      last.set(key, i)
+    }
     const kept = [...last.values()].sort((a, b) => a - b)
     return codec.shapesOf(kept.map(i => rows[i])).map(group => ({
       ...group,
       indexes: group.indexes === null ? kept : group.indexes.map(i => kept[i]!),
     }))
+  }
+
+  /** The later row, with the earlier one's values in the columns that it leaves to their default. */
+  private filledFrom(earlier: unknown, later: unknown): unknown {
+    const filled = { ...(later as Record<string, unknown>) }
+    for (const [name, { defaultTo }] of this.parts.codec.definition.columns) {
+      if (defaultTo !== undefined && filled[name] === undefined) filled[name] = (earlier as Record<string, unknown>)[name]
+    }
+    return filled
   }
 
   private statementsOf(group: ShapedRows, isOneOfMany: boolean): Statement[] {
