@@ -13,6 +13,8 @@ await build({
   packages: 'external',
   format: 'esm',
   platform: 'node',
+  // Without the paths of tsconfig.json, which lead to src: the job is to run what was built, and one copy of it.
+  tsconfigRaw: {},
 })
 
 const child = spawn(process.execPath, [join(root, 'dist/cli/start.js'), outfile, ...process.argv.slice(2)], { stdio: 'inherit' })
