@@ -21,13 +21,16 @@ import { connected, prepareSales, type SalesSetting } from '../parts/sales-datab
 /** How long records flow before, so that what a run needs anyway is there. */
 const FLOW_MS = 5_000
 const SAMPLE_MS = 100
+/** What a source reads at a time. */
+const MAX_CHUNK = 1024 * 1024
 const stallMs = ({ quick }: Options) => (quick ? 15_000 : 60_000)
 
-/** Records of `bytes` as fast as they are taken, without end: each new bytes, as from a socket, and nothing else made for them. */
+/** Records of `bytes` as fast as they are taken, without end: each read gives the parts of one new chunk, as what comes from a socket or a file. */
 function endless(bytes: number): Source {
   const { id: _, ...rest } = saleAt(0)
-  const empty = JSON.stringify({ ...rest, note: '' }).slice(1)
-  const tail = Buffer.from(JSON.stringify({ ...rest, note: 'x'.repeat(bytes - empty.length - 16) }).slice(1))
+  const id = '{"id":000000000000,'
+  const note = 'x'.repeat(bytes - id.length - JSON.stringify({ ...rest, note: '' }).length + 1)
+  const model = Buffer.from(id + JSON.stringify({ ...rest, note }).slice(1))
   return {
     name: 'endless',
     commits: 'prefix',
@@ -35,9 +38,16 @@ function endless(bytes: number): Source {
       let at = 0
       return {
         async read({ records, bytes: room }) {
+          const count = Math.max(1, Math.min(records, Math.floor(Math.min(room, MAX_CHUNK) / bytes)))
+          const chunk = Buffer.allocUnsafeSlow(count * model.byteLength)
           const batch: Incoming<Uint8Array>[] = []
-          for (let sum = 0; batch.length < records && sum < room; sum += bytes, at++)
-            batch.push({ value: Buffer.concat([Buffer.from(`{"id":${at},`), tail]), position: at })
+          for (let i = 0; i < count; i++, at++) {
+            const from = i * model.byteLength
+            model.copy(chunk, from)
+            // A JSON number begins with no zero: 1 and the position behind it.
+            chunk.write(`1${`${at}`.padStart(11, '0')}`, from + 6, 'latin1')
+            batch.push({ value: chunk.subarray(from, from + model.byteLength), position: at })
+          }
           // A turn for timers: a source that never waits for anything would else sample no memory.
           await new Promise(resolve => setImmediate(resolve))
           return batch

@@ -4,9 +4,9 @@ import type { BatchLimits } from '../core/sink.js'
 
 /** The bounds of a run. All have defaults. */
 export interface Limits {
-  /** Unsettled records, children of splits included. Default (maxConcurrentWrites + 2) × batch.maxRecords; never below batch.maxRecords. */
+  /** Unsettled records, children of splits included. Default (maxConcurrentWrites + 1) × batch.maxRecords; never below batch.maxRecords. */
   readonly maxInFlight: number
-  /** Unsettled bytes, as read. Default (maxConcurrentWrites + 2) × batch.maxBytes, at least 16 MiB; a larger single record goes alone. */
+  /** Unsettled bytes, as read. Default (maxConcurrentWrites + 1) × batch.maxBytes, at least 8 MiB; a larger single record goes alone. */
   readonly maxInFlightBytes: number
   /** A larger record fails with `MILL_RECORD_TOO_LARGE`. Bytes, default 8 MiB. */
   readonly maxRecordBytes: number
@@ -22,8 +22,9 @@ export interface Limits {
   readonly stopAt: { readonly failures: number; readonly withinMs: number } | null
 }
 
-/** What is in flight takes three to five times its bytes as read: a window of 64 MiB held 350 MB of records of 16 KB (bench memory.stalled). */
-const MIN_WINDOW_BYTES = 16 * 1024 * 1024
+// One batch fills while the others are written: with room for two, nothing was faster, and 28 MB more were held (bench memory.stalled). What is in
+// flight takes three to five times its bytes as read: a window of 64 MiB held 350 MB of records of 16 KB.
+const MIN_WINDOW_BYTES = 8 * 1024 * 1024
 
 const BATCH_DEFAULTS: BatchLimits = { maxRecords: 1_000, maxBytes: 4 * 1024 * 1024, maxWaitMs: 100 }
 
@@ -48,8 +49,8 @@ export function resolveLimits(
   maxConcurrentWrites: number,
 ): Limits {
   const limits = resolveOptions<Limits>(`pipeline ${pipeline}, limits`, given ?? {}, {
-    maxInFlight: option.wholeNumber(1, { default: (maxConcurrentWrites + 2) * batch.maxRecords }),
-    maxInFlightBytes: option.wholeNumber(1, { default: Math.max((maxConcurrentWrites + 2) * batch.maxBytes, MIN_WINDOW_BYTES) }),
+    maxInFlight: option.wholeNumber(1, { default: (maxConcurrentWrites + 1) * batch.maxRecords }),
+    maxInFlightBytes: option.wholeNumber(1, { default: Math.max((maxConcurrentWrites + 1) * batch.maxBytes, MIN_WINDOW_BYTES) }),
     maxRecordBytes: option.wholeNumber(1, { default: 8 * 1024 * 1024 }),
     maxHeldRecords: option.wholeNumber(1, { default: 10_000_000 }),
     stallMs: option.wholeNumber(1, { default: 30_000 }),

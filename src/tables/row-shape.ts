@@ -21,8 +21,10 @@ export interface RowShape {
    * The rows in COPY's text format, a line each, the last one ended too.
    *
    * @param ordinal - When given, each line begins with a cell more: this number, the next one, …
+   * @param spare - What an earlier call gave and nobody needs any more: its memory is written over where it is large enough. Each batch would
+   * else leave some MB to be collected, which under load pile up (bench memory.stalled: 74 MB with rows of 16 KB, 30 so).
    */
-  copyText(rows: readonly unknown[], ordinal?: number): Buffer
+  copyText(rows: readonly unknown[], ordinal?: number, spare?: Buffer): Buffer
   /** The rows as a JSON array of objects, for `jsonb_to_recordset`. */
   json(rows: readonly unknown[]): string
 }
@@ -53,9 +55,9 @@ const MAX_BYTES_PER_UNIT = 3
 function copyEncoder(columns: readonly (readonly [string, ColumnDefinition])[]): RowShape['copyText'] {
   const lineOf = lineEncoder(columns)
   let bytesPerRow = 256
-  return (rows, ordinal) => {
+  return (rows, ordinal, spare) => {
     let number = ordinal ?? 0
-    let buffer: Buffer = Buffer.allocUnsafe(Math.ceil(bytesPerRow * rows.length * 1.25) + CHUNK_LENGTH * MAX_BYTES_PER_UNIT)
+    let buffer = roomFor(Math.ceil(bytesPerRow * rows.length * 1.25) + CHUNK_LENGTH * MAX_BYTES_PER_UNIT, spare)
     let at = 0
     let text = ''
     const flush = () => {
@@ -74,8 +76,13 @@ function copyEncoder(columns: readonly (readonly [string, ColumnDefinition])[]):
   }
 }
 
+/** All of the spare buffer's memory, of which it is the written part; or new memory where that is too small. */
+function roomFor(bytes: number, spare: Buffer | undefined): Buffer {
+  return spare !== undefined && spare.buffer.byteLength >= bytes ? Buffer.from(spare.buffer) : Buffer.allocUnsafeSlow(bytes)
+}
+
 function grown(buffer: Buffer, used: number, needed: number): Buffer {
-  const larger = Buffer.allocUnsafe(Math.max(needed, buffer.length * 2))
+  const larger = Buffer.allocUnsafeSlow(Math.max(needed, buffer.length * 2))
   buffer.copy(larger, 0, 0, used)
   return larger
 }

@@ -12,6 +12,8 @@ import { type WriteMode, WriteSql } from './write-sql.js'
 
 /** Measured on a server and on PGlite, upsert by recordset against staging: 1 row 0.2 to 0.4 of the time, 100 rows 0.4 to 0.8, 300 rows 1. */
 const FEW_ROWS = 200
+/** As many as transactions are commonly under way. */
+const MAX_SPARE = 4
 const UNIQUE_VIOLATION = '23505'
 
 /** What a writer works with. */
@@ -35,6 +37,8 @@ const NONE: ReadonlyMap<number, unknown> = new Map()
 /** Writes batches into one table: as one message while all goes well, else row by row as far as it must. */
 export class BatchWriter {
   private readonly sql: WriteSql
+  /** Encoded rows that the server has taken: the next batches are encoded into their memory. */
+  private readonly spare: Buffer[] = []
 
   constructor(private readonly parts: WriterParts) {
     this.sql = new WriteSql(parts.codec, parts.how)
@@ -74,6 +78,7 @@ export class BatchWriter {
     try {
       await formerOwners.outwaiting(session, connection, () => sendTogether(connection, statements))
       ledger?.noteCertain(batch.covers)
+      for (const { copy } of rows) if (copy !== undefined && this.spare.length < MAX_SPARE) this.spare.push(copy)
     } catch (error) {
       await this.explain(connection, error, batch.covers)
       if (groups.length === 0 || !isRecordFault(error)) throw error
@@ -135,7 +140,7 @@ export class BatchWriter {
   private statementsOf(group: ShapedRows, isOneOfMany: boolean): Statement[] {
     const { sql } = this
     if (sql.isStaged && group.rows.length <= FEW_ROWS) return [{ sql: sql.applyInline(group.shape, group.rows) }]
-    const copy = new EncodedRows(group, sql.isStaged).slice()
+    const copy = new EncodedRows(group, sql.isStaged, this.spare.pop()).slice()
     if (!sql.isStaged) return [{ sql: sql.copy(group.shape), copy }]
     const empty = isOneOfMany ? [{ sql: sql.emptyStage }] : []
     return [...empty, { sql: sql.copyToStage(group.shape), copy }, { sql: sql.apply(group.shape) }]

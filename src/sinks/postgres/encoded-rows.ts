@@ -7,10 +7,13 @@ export class EncodedRows {
   private ends: Uint32Array | undefined
   private readonly bytes: Buffer
 
-  /** @param ordinals - Whether each line begins with the row's index. */
-  constructor({ shape, rows }: ShapedRows, ordinals: boolean) {
+  /**
+   * @param ordinals - Whether each line begins with the row's index.
+   * @param spare - See `RowShape.copyText`.
+   */
+  constructor({ shape, rows }: ShapedRows, ordinals: boolean, spare?: Buffer) {
     this.count = rows.length
-    this.bytes = ordinals ? shape.copyText(rows, 0) : shape.copyText(rows)
+    this.bytes = shape.copyText(rows, ordinals ? 0 : undefined, spare)
   }
 
   readonly count: number

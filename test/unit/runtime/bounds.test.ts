@@ -155,7 +155,7 @@ describe('limits', () => {
 
   test('have defaults', () => {
     expect(batch).toEqual({ maxRecords: 1_000, maxBytes: 4 * 1024 * 1024, maxWaitMs: 100 })
-    expect(resolveLimits('p', undefined, batch, 2)).toMatchObject({ maxInFlight: 4_000, maxInFlightBytes: 16 * 1024 * 1024, stopAt: null })
+    expect(resolveLimits('p', undefined, batch, 2)).toMatchObject({ maxInFlight: 3_000, maxInFlightBytes: 12 * 1024 * 1024, stopAt: null })
   })
 
   test('refuse a window that never holds one batch', () => {
