@@ -5,6 +5,9 @@ import { readLiveTable } from './live-table.js'
 import { definitionOf, type Table } from './table.js'
 import { tableProblems } from './table-problems.js'
 
+/** One for the schema, one for the table, and the last. */
+const ATTEMPTS = 3
+
 /**
  * Holds a table's definition against the database, before the first row: makes the table where it is missing and the definition says `create`.
  *
@@ -14,13 +17,14 @@ export async function prepareTable<C, Key extends keyof C>(session: DatabaseSess
   const definition = definitionOf(table)
   const { name } = definition
   let live = await readLiveTable(session, name)
-  if (live === undefined && definition.create) {
+  for (let attempt = 1; live === undefined && definition.create; attempt++) {
     try {
       await createTable(session, definition)
     } catch (error) {
-      // Another process may have made it a moment ago: `if not exists` does not keep two from trying.
+      // Another process may have made it, or its schema, a moment ago: `if not exists` does not keep two from trying. With the schema there, the
+      // table may still be missing: then it is tried again.
       live = await readLiveTable(session, name)
-      if (live === undefined) throw error
+      if (live === undefined && attempt === ATTEMPTS) throw error
     }
     live ??= await readLiveTable(session, name)
   }
