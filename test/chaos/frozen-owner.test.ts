@@ -70,7 +70,7 @@ describePostgres('an owner that is frozen', () => {
         }
       })
       // Its first batch: one with a refused row would have lost its keys already.
-      if (holdsKeys) await until(5_000, async () => expect(await open(world)).toBe(1))
+      if (holdsKeys) await until(10_000, async () => expect(await open(world)).toBe(1))
       const database = postgres({ connection: world.connection })
       try {
         await ordersPipeline(database, { root: files.root, isMended: false, isKeyed: true, reached: () => {} }).start().finished
@@ -79,7 +79,8 @@ describePostgres('an owner that is frozen', () => {
       }
       await world.check(false)
       // Else its transaction would keep its keys for as long as it is frozen.
-      expect(await open(world)).toBe(0)
+      // A backend that is told to end takes a moment to roll back.
+      await until(10_000, async () => expect(await open(world)).toBe(0))
       // What was held goes on its way now, and what the first owner sends after it: none of it may count.
       world.proxy.decide = () => 'pass'
       world.proxy.release()
