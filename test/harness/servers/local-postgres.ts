@@ -22,11 +22,9 @@ dir=$1; shift
 "$@" & pid=$!
 echo "$pid"
 read -r word
-[ "$word" = keep ] || [ "$word" = stop ] || word=lost
 kill -INT "$pid" 2>/dev/null
 wait "$pid"
-[ "$word" = lost ] && rm -rf "$dir"
-exit 0
+[ "$word" = keep ] || rm -rf "$dir"
 `
 
 /** A Postgres of this machine's programs, in a directory of its own, that tests may stop, kill and start again. */
@@ -118,17 +116,20 @@ export class LocalPostgres implements RunningServer {
 
   /** Ends it as a crash would (SIGQUIT: no checkpoint, clients cut) or orderly (SIGINT: clients told), and keeps its data for `start`. */
   async halt(signal: 'SIGQUIT' | 'SIGINT' = 'SIGINT'): Promise<void> {
-    const { guard } = this
-    if (guard === null) return
-    this.guard = null
+    if (this.guard === null) return
     process.kill(this.pidOfServer, signal)
-    guard.stdin?.end('keep\n')
-    await this.exited
+    await this.dismiss('keep\n')
   }
 
   async stop(): Promise<void> {
-    await this.halt()
+    await this.dismiss('')
     await rm(this.directory, { recursive: true, force: true })
+  }
+
+  private async dismiss(word: string): Promise<void> {
+    this.guard?.stdin?.end(word)
+    this.guard = null
+    await this.exited
   }
 }
 
