@@ -1,4 +1,4 @@
-import { CsvParserStream, ParserOptions } from 'fast-csv'
+import { createRequire } from 'node:module'
 
 /**
  * The cells of one CSV row (RFC 4180), without its line end; or, in words, why it is none.
@@ -42,7 +42,12 @@ interface RowParser {
 
 let parser: RowParser | undefined
 
-/** The synchronous parser within fast-csv's stream, which is not exported. A stream a row would cost 30 µs and an asynchronous step. */
+/**
+ * The synchronous parser within fast-csv's stream, which is not exported. A stream a row would cost 30 µs and an asynchronous step.
+ *
+ * Loaded with the first row in which something is quoted: fast-csv is 25 files, and every process would pay for them at its start.
+ */
 function fastCsvParser(): RowParser {
+  const { CsvParserStream, ParserOptions } = createRequire(import.meta.url)('fast-csv') as typeof import('fast-csv')
   return new CsvParserStream(new ParserOptions())['parser'] as RowParser
 }
