@@ -1,7 +1,7 @@
 import { type Dirent, readdir } from 'node:fs'
 import { lstat, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path'
-import type { FileSystemAdapter } from 'tinyglobby'
+import { type FileSystemAdapter, glob } from 'tinyglobby'
 import type { MillraceError } from '../core/errors.js'
 import { fileError } from './file-error.js'
 
@@ -34,8 +34,6 @@ export async function findFiles({ patterns, root, followLinks }: FindOptions): P
 }> {
   const unreadable: MillraceError[] = []
   const nameOf = (path: string) => relative(root, path).split(sep).join('/') || '.'
-  // Loaded on demand: whoever reads no files pays nothing for it at start.
-  const { glob } = await import('tinyglobby')
   const matches = await glob(patterns, {
     cwd: root,
     onlyFiles: true,
