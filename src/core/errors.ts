@@ -34,6 +34,29 @@ export const errorTable = {
   ),
   MILL_PACKAGE_MISSING: entry<{ package: string; for: string }>(d => `${d.for} needs the package ${d.package}, which is not installed`),
 
+  // kafka
+  MILL_KAFKA_AWAY: entry<{ cluster: string; doing: string; reason: string }>(
+    d => `${d.doing}: the Kafka cluster ${d.cluster} cannot be reached: ${d.reason}`,
+    { retryable: true },
+  ),
+  MILL_KAFKA_REFUSED: entry<{ cluster: string; doing: string; reason: string }>(
+    d => `${d.doing}: the Kafka cluster ${d.cluster} refused: ${d.reason}`,
+  ),
+  MILL_TOPIC_UNKNOWN: entry<{ cluster: string; topic: string; existing: string }>(
+    d => `there is no topic ${d.topic} on the Kafka cluster ${d.cluster} (there are: ${d.existing})`,
+  ),
+  MILL_CODEC_UNAVAILABLE: entry<{ codec: string; reason: string }>(d => `a batch compressed by ${d.codec} cannot be read: ${d.reason}`),
+  MILL_BATCH_UNREADABLE: entry<{ topic: string; partition: number; offset: number; reason: string }>(
+    d => `topic ${d.topic}, partition ${d.partition}: the batch at offset ${d.offset} cannot be read: ${d.reason}`,
+  ),
+  MILL_OFFSETS_REMOVED: entry<{ topic: string; partition: number; from: number; to: number }>(
+    d => `topic ${d.topic}, partition ${d.partition}: retention removed offsets ${d.from}…${d.to} before they were read`,
+  ),
+  MILL_LEDGER_SHARED: entry<{ source: string; partition: string; groups: string }>(
+    d =>
+      `source ${d.source}, partition ${d.partition}: two consumer groups share one ledger (${d.groups}); give the pipelines different names`,
+  ),
+
   // the run
   MILL_START_TIMEOUT: entry<{ part: string; ms: number }>(d => `${d.part} could not be opened within ${d.ms} ms`),
   MILL_STOP_TIMEOUT: entry<{ pipeline: string; ms: number; inFlight: number }>(
