@@ -3,8 +3,13 @@ import { defineConfig } from 'vitest/config'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-// Tests of these folders get real servers; the others must do without, and start at once.
+// Tests of these folders get real servers; the others must do without, and start at once. Kafka is only for those of that name.
+const onKafka = [
+  'test/{integration,chaos,behaviours,examples}/kafka*.test.ts',
+  'test/{integration,chaos,behaviours,examples}/kafka*/**/*.test.ts',
+]
 const onServers = ['test/integration/**/*.test.ts', 'test/chaos/**/*.test.ts']
+const started = { globalSetup: 'test/harness/global-setup.ts', testTimeout: 120_000 }
 
 export default defineConfig({
   resolve: {
@@ -20,8 +25,9 @@ export default defineConfig({
     hookTimeout: 60_000,
     setupFiles: ['test/harness/leaks.ts'],
     projects: [
-      { extends: true, test: { name: 'code', include: ['test/**/*.test.ts'], exclude: onServers } },
-      { extends: true, test: { name: 'servers', include: onServers, globalSetup: 'test/harness/global-setup.ts', testTimeout: 120_000 } },
+      { extends: true, test: { name: 'code', include: ['test/**/*.test.ts'], exclude: [...onServers, ...onKafka] } },
+      { extends: true, test: { name: 'servers', include: onServers, exclude: onKafka, ...started } },
+      { extends: true, test: { name: 'kafka', include: onKafka, ...started } },
     ],
   },
 })

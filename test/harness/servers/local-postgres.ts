@@ -1,37 +1,20 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { freePort } from './free-port.js'
+import { GuardedProcess, type Owner } from './guarded-process.js'
 import { type RunningServer, ServerMissing, until } from './server.js'
 
 const run = promisify(execFile)
 
-/**
- * Runs the program given after the directory, prints its pid, and ends it when the standard input closes: so nothing is left behind even when the
- * test run itself is killed. Unless told `keep`, it takes the directory with it.
- */
-const GUARD = `
-dir=$1; shift
-"$@" & pid=$!
-echo "$pid"
-read -r word
-kill -INT "$pid" 2>/dev/null
-wait "$pid"
-[ "$word" = keep ] || rm -rf "$dir"
-`
-
 /** A Postgres of this machine's programs, in a directory of its own, that tests may stop, kill and start again. */
 export class LocalPostgres implements RunningServer {
-  private guard: ChildProcess | null = null
-  private exited: Promise<unknown> = Promise.resolve()
-  private errors = ''
+  private process: GuardedProcess | null = null
   private pidOfServer = 0
 
   private constructor(
@@ -97,39 +80,30 @@ export class LocalPostgres implements RunningServer {
   /** Starts it, again at the same address, and resolves when it answers. */
   async start(): Promise<void> {
     const program = [join(this.bin, 'postgres'), '-D', join(this.directory, 'data')]
-    const guard = spawn('/bin/sh', ['-c', GUARD, 'sh', this.directory, ...program], { ...this.owner, cwd: this.directory })
-    this.guard = guard
-    this.exited = once(guard, 'exit')
-    this.errors = ''
-    guard.stderr.on('data', chunk => {
-      this.errors = (this.errors + chunk).slice(-8_192)
-    })
-    const lines = createInterface({ input: guard.stdout })
-    const [pid] = await once(lines, 'line')
-    lines.close()
-    guard.stdout.resume()
-    this.pidOfServer = Number(pid)
+    const started = await GuardedProcess.start({ program, directory: this.directory, endBy: 'INT', owner: this.owner })
+    this.process = started
+    this.pidOfServer = started.pid
     await until(30_000, () => checkPostgres(this.address)).catch(cause => {
-      throw new Error(`${this.from} did not answer: ${this.errors}`, { cause })
+      throw new Error(`${this.from} did not answer: ${started.output}`, { cause })
     })
   }
 
   /** Ends it as a crash would (SIGQUIT: no checkpoint, clients cut) or orderly (SIGINT: clients told), and keeps its data for `start`. */
   async halt(signal: 'SIGQUIT' | 'SIGINT' = 'SIGINT'): Promise<void> {
-    if (this.guard === null) return
+    if (this.process === null) return
     process.kill(this.pidOfServer, signal)
-    await this.dismiss('keep\n')
+    await this.dismiss(true)
   }
 
   async stop(): Promise<void> {
-    await this.dismiss('')
+    await this.dismiss(false)
     await rm(this.directory, { recursive: true, force: true })
   }
 
-  private async dismiss(word: string): Promise<void> {
-    this.guard?.stdin?.end(word)
-    this.guard = null
-    await this.exited
+  private async dismiss(keep: boolean): Promise<void> {
+    const { process } = this
+    this.process = null
+    await process?.dismiss(keep)
   }
 }
 
@@ -173,11 +147,6 @@ function isProgram(path: string): boolean {
   } catch {
     return false
   }
-}
-
-interface Owner {
-  readonly uid: number
-  readonly gid: number
 }
 
 /** Postgres refuses to run as root: then it runs as `postgres`, or as `nobody` where that user is not known. */

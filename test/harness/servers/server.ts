@@ -1,8 +1,8 @@
 /** A server that tests need. Each has a file beside this one, and a service of the same name in docker-compose.yml. */
 export interface Server {
-  readonly name: 'postgres'
+  readonly name: 'postgres' | 'kafka'
   /** The environment variable with the address of one that runs already. */
-  readonly variable: 'DATABASE_URL'
+  readonly variable: 'DATABASE_URL' | 'KAFKA_BROKERS'
   /** Its port inside the container, and the variable by which docker-compose.yml takes the port on this machine. */
   readonly compose: { readonly port: number; readonly portVariable: string; readonly address: (port: number) => string }
   /** Starts the program of this machine in a directory of its own. Throws {@link ServerMissing} where there is none. */
