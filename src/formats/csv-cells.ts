@@ -8,9 +8,9 @@ import { createRequire } from 'node:module'
  */
 export function csvCells(row: string): readonly string[] | string {
   if (!row.includes('"') && !row.includes('\n') && !row.includes('\r')) return row.split(',')
+  const parser = rowParser()
   let rows: readonly (readonly string[])[]
   try {
-    parser ??= fastCsvParser()
     rows = parser.parse(row, false).rows
   } catch (error) {
     return (error as Error).message.includes('missing closing') ? 'a quote is not closed' : 'text follows a closing quote'
@@ -36,18 +36,23 @@ export function csvRowEnd(text: string): number {
   return text.length
 }
 
-interface RowParser {
+/** Parses text as CSV, at once. */
+export interface RowParser {
   parse(text: string, hasMoreData: boolean): { readonly rows: readonly (readonly string[])[] }
 }
 
-let parser: RowParser | undefined
+let loaded: RowParser | undefined
 
 /**
  * The synchronous parser within fast-csv's stream, which is not exported. A stream a row would cost 30 µs and an asynchronous step.
  *
- * Loaded with the first row in which something is quoted: fast-csv is 25 files, and every process would pay for them at its start.
+ * fast-csv is 25 files, which a process without CSV need not pay for at its start. Whoever will have CSV loads it before the first row: a process
+ * without a file descriptor to spare could not then.
  */
-function fastCsvParser(): RowParser {
-  const { CsvParserStream, ParserOptions } = createRequire(import.meta.url)('fast-csv') as typeof import('fast-csv')
-  return new CsvParserStream(new ParserOptions())['parser'] as RowParser
+export function rowParser(): RowParser {
+  if (loaded === undefined) {
+    const { CsvParserStream, ParserOptions } = createRequire(import.meta.url)('fast-csv') as typeof import('fast-csv')
+    loaded = new CsvParserStream(new ParserOptions())['parser'] as RowParser
+  }
+  return loaded
 }

@@ -1,4 +1,4 @@
-import { csvCells, csvRowEnd } from './csv-cells.js'
+import { csvCells, csvRowEnd, rowParser } from './csv-cells.js'
 
 /** A row by the names of its columns; or, in words, why it is none. */
 export type CsvRecord = { readonly [column: string]: string } | string
@@ -12,6 +12,10 @@ export class CsvRecordReader {
   private head: string | null = null
   private columns: readonly string[] = []
   private problem: string | null = null
+
+  constructor() {
+    rowParser()
+  }
 
   read(text: string): CsvRecord {
     if (this.head === null || !text.startsWith(this.head)) {
