@@ -64,6 +64,28 @@ describe('RangeSet', () => {
     )
   })
 
+  test('forgets from the beginning as many ranges as there are, one at a time or many, and stays the same set', () => {
+    const set = new RangeSet()
+    const numbers = new Numbers()
+    for (let n = 0; n < 1_000; n += 2) {
+      set.add(n, n + 1)
+      numbers.add(n, n + 1)
+    }
+    for (const position of [1, 3, 150, 151, 152, 700, 999]) {
+      set.dropBefore(position)
+      numbers.remove(0, position)
+      set.add(position + 300, position + 304)
+      numbers.add(position + 300, position + 304)
+      set.remove(position + 310, position + 313)
+      numbers.remove(position + 310, position + 313)
+      expect(set.toRanges()).toEqual(numbers.toRanges())
+      expect(set.size).toBe(numbers.toRanges().length)
+      expect([300, 302, 450, 1_003].map(n => set.has(n))).toEqual([300, 302, 450, 1_003].map(n => numbers.held.has(n)))
+    }
+    set.dropBefore(2_000)
+    expect([set.size, set.end, set.toRanges()]).toEqual([0, undefined, []])
+  })
+
   test('is made of ranges in any order, also those that overlap', () => {
     fc.assert(
       fc.property(fc.array(range, { maxLength: 12 }), ranges => {
