@@ -18,21 +18,30 @@ export function recordOperator<In, Out>(
 ): Operator<In, Out> {
   return source =>
     new Observable(subscriber => {
-      const take = start(subscriber)
-      // As RxJS's own operators: without the safe subscriber that `subscribe` would put around an observer.
-      const upstream = new Subscriber<Envelope<In>>({
-        next(record) {
-          try {
-            take(record)
-          } catch (error) {
-            record.fail(error, stage)
-          }
-        },
-        error: (error: unknown) => subscriber.error(error),
-        complete: () => subscriber.complete(),
-      })
-      // Before subscribing: a synchronous source may be left from below while it is still being subscribed to.
-      subscriber.add(upstream)
-      source.subscribe(upstream)
+      // Before subscribing: a synchronous source may be left from below while it is still being subscribed to. (The constructor ties it to `subscriber`.)
+      source.subscribe(new RecordSubscriber(subscriber, stage, start(subscriber)))
     })
+}
+
+/**
+ * As RxJS's own operators, and nearer than they: without the safe subscriber that `subscribe` would put around an observer, and without the two calls
+ * a record by which `Subscriber.next` comes to an observer.
+ */
+class RecordSubscriber<In> extends Subscriber<Envelope<In>> {
+  constructor(
+    destination: Subscriber<never>,
+    private readonly stage: string,
+    private readonly take: (record: Envelope<In>) => void,
+  ) {
+    super(destination)
+  }
+
+  override next(record: Envelope<In>): void {
+    if (this.isStopped) return super.next(record)
+    try {
+      this.take(record)
+    } catch (error) {
+      record.fail(error, this.stage)
+    }
+  }
 }
