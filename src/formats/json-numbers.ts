@@ -17,16 +17,31 @@ export interface UnsafeNumber {
  * The value must not be nested deeper than the stack bears.
  */
 export function holdsLargeNumber(value: unknown): boolean {
-  if (typeof value === 'number') return !(value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER)
-  if (typeof value !== 'object' || value === null) return false
+  return typeof value === 'number' ? isLarge(value) : typeof value === 'object' && value !== null && hasLargeMember(value)
+}
+
+// Looks at its numbers itself: a call for each member would double the time.
+function hasLargeMember(value: object): boolean {
   if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) if (holdsLargeNumber(value[i])) return true
+    for (let i = 0; i < value.length; i++) {
+      const member: unknown = value[i]
+      if (typeof member === 'number') {
+        if (isLarge(member)) return true
+      } else if (typeof member === 'object' && member !== null && hasLargeMember(member)) return true
+    }
     return false
   }
   // What comes from JSON.parse inherits nothing that is enumerable.
-  for (const key in value) if (holdsLargeNumber((value as Record<string, unknown>)[key])) return true
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key]
+    if (typeof member === 'number') {
+      if (isLarge(member)) return true
+    } else if (typeof member === 'object' && member !== null && hasLargeMember(member)) return true
+  }
   return false
 }
+
+const isLarge = (number: number): boolean => !(number <= Number.MAX_SAFE_INTEGER && number >= Number.MIN_SAFE_INTEGER)
 
 /** The numbers of a valid JSON text that are integers and not exact as a double, or overflow it, in their order. */
 export function unsafeNumbers(json: string): UnsafeNumber[] {
