@@ -6,6 +6,8 @@ export interface OptionRule {
   readonly accepts: (value: unknown) => boolean
   readonly default?: unknown
   readonly optional?: boolean
+  /** The value must not stand in messages: it holds credentials. */
+  readonly isSecret?: boolean
 }
 
 type Rules<T> = { readonly [K in keyof T]-?: OptionRule }
@@ -31,7 +33,13 @@ export function resolveOptions<T extends object>(where: string, given: unknown, 
       if ('default' in rule) resolved[option] = rule.default
       else if (!rule.optional) throw new MillraceError('MILL_OPTION_INVALID', { where, option, expected: rule.expected, given: 'nothing' })
     } else if (rule.accepts(value)) resolved[option] = value
-    else throw new MillraceError('MILL_OPTION_INVALID', { where, option, expected: rule.expected, given: shown(value) })
+    else
+      throw new MillraceError('MILL_OPTION_INVALID', {
+        where,
+        option,
+        expected: rule.expected,
+        given: rule.isSecret ? 'something else (not shown)' : shown(value),
+      })
   }
   return Object.freeze(resolved) as T
 }
@@ -56,6 +64,11 @@ export const option = {
   oneOf: (values: readonly unknown[], fallback?: Fallback) =>
     rule(`one of ${values.map(shown).join(', ')}`, value => values.includes(value), fallback),
   matching: (expected: string, accepts: (value: unknown) => boolean, fallback?: Fallback) => rule(expected, accepts, fallback),
+  /** As `matching`, of a value with credentials in it. */
+  secret: (expected: string, accepts: (value: unknown) => boolean, fallback?: Fallback): OptionRule => ({
+    ...rule(expected, accepts, fallback),
+    isSecret: true,
+  }),
 }
 
 const MAX_SHOWN = 120
