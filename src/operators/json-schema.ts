@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Ajv, ErrorObject, Options, ValidateFunction } from 'ajv'
 import { MillraceError } from '../core/errors.js'
+import { quickLengths } from './json-schema-lengths.js'
 import { type Problem, pointerTo } from './problems.js'
 
 /**
@@ -62,7 +63,7 @@ function newAjv(draft: '2020-12' | 'draft-07'): Ajv {
   const require = createRequire(import.meta.url)
   const { default: AjvClass } = require(draft === 'draft-07' ? 'ajv' : 'ajv/dist/2020.js') as { default: new (options: Options) => Ajv }
   const { default: addFormats } = require('ajv-formats') as { default: (ajv: Ajv) => Ajv }
-  return addFormats(new AjvClass(options))
+  return quickLengths(addFormats(new AjvClass(options)), require('ajv') as typeof import('ajv'))
 }
 
 /** ajv names the object that lacks or has too much; the reader wants the field. */
