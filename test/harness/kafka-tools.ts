@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import {
+import kafkajs, {
   type AclEntry,
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
+  type AclOperationTypes,
   type Admin,
   CompressionTypes,
   type Consumer,
@@ -15,9 +13,11 @@ import {
   Partitioners,
   type Producer,
   type RecordMetadata,
-  ResourcePatternTypes,
 } from 'kafkajs'
 import { until } from './servers/server.js'
+
+// Node does not find these names in kafkajs, a CommonJS module.
+const { AclOperationTypes: Operations, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs
 
 /** For `createTopic`: a topic that is compacted within some 4 s by {@link KafkaTools.compact}. */
 export const compacted = {
@@ -70,8 +70,8 @@ export class KafkaTools {
   /** Gives `use` a connected admin and disconnects it. */
   async asAdmin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
     const admin = this.client().admin()
-    await admin.connect()
     try {
+      await admin.connect()
       return await use(admin)
     } finally {
       await admin.disconnect()
@@ -86,8 +86,8 @@ export class KafkaTools {
       maxInFlightRequests: 1,
       ...(transactionalId && { transactionalId }),
     })
-    await producer.connect()
     try {
+      await producer.connect()
       return await use(producer)
     } finally {
       await producer.disconnect()
@@ -183,8 +183,8 @@ export class KafkaTools {
     if (left.size === 0) return []
     const groupId = this.name('reader')
     const consumer = this.client().consumer({ groupId, maxWaitTimeInMs: 100, minBytes: 1 })
-    await consumer.connect()
     try {
+      await consumer.connect()
       return await readTo(left, consumer, topic, withinMs)
     } finally {
       await consumer.disconnect()
@@ -211,7 +211,7 @@ export class KafkaTools {
     const entry = (operation: keyof typeof AclOperationTypes): AclEntry => ({
       principal,
       host: '*',
-      operation: AclOperationTypes[operation],
+      operation: Operations[operation],
       permissionType: AclPermissionTypes[permission],
       resourceType: 'topic' in on ? AclResourceTypes.TOPIC : AclResourceTypes.GROUP,
       resourceName: 'topic' in on ? on.topic : on.group,

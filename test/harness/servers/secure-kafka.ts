@@ -1,0 +1,91 @@
+import { type Certificates, makeCertificates } from './certificates.js'
+import { LocalKafka } from './local-kafka.js'
+
+/** How a client logs in: what kafkajs and `kafkaSource` take. */
+export type Mechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512'
+
+/** What a client of a secure broker connects with. */
+export interface SecureConnection {
+  readonly brokers: string[]
+  readonly ssl?: { readonly ca: string[]; readonly cert?: string; readonly key?: string }
+  readonly sasl?: { readonly mechanism: Mechanism; readonly username: string; readonly password: string }
+}
+
+/** The users, with their passwords, by every mechanism. They may do nothing until an ACL allows it. */
+export const users = { alice: 'secret-of-alice', bob: 'secret-of-bob' } as const
+
+/**
+ * A broker with TLS, SASL and KRaft's StandardAuthorizer. Who comes without a name (the listener without credentials, and TLS without a client's
+ * certificate) may do everything: by that listener, `server.address`, a test makes topics and ACLs.
+ */
+export class SecureKafka {
+  private constructor(
+    readonly server: LocalKafka,
+    readonly certificates: Certificates,
+  ) {}
+
+  /** Some 4 s. Throws {@link ServerMissing} where Java, the jars or openssl are not to be had. */
+  static async create(settings: Readonly<Record<string, string>> = {}): Promise<SecureKafka> {
+    const certificates = await makeCertificates()
+    const { ca, server } = certificates
+    const format = Object.entries(users).flatMap(([name, password]) =>
+      ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap(mechanism => ['--add-scram', `${mechanism}=[name=${name},password=${password}]`]),
+    )
+    const broker = await LocalKafka.create({
+      listeners: { SASL_SSL: 'SASL_SSL', SASL_PLAIN: 'SASL_PLAINTEXT', SSL: 'SSL', MTLS: 'SSL' },
+      files: { 'server.pem': `${server.key}${server.cert}${ca}`, 'ca.pem': ca },
+      format,
+      settings: { ...SETTINGS, ...settings },
+    })
+    return new SecureKafka(broker, certificates)
+  }
+
+  /** TLS and a login. */
+  saslSsl(mechanism: Mechanism, username: string = 'alice', password: string = users.alice): SecureConnection {
+    return { ...this.ssl('SASL_SSL'), sasl: { mechanism, username, password } }
+  }
+
+  /** A login without TLS. */
+  saslPlaintext(mechanism: Mechanism, username: string = 'alice', password: string = users.alice): SecureConnection {
+    return { brokers: [this.server.addressOf('SASL_PLAIN')], sasl: { mechanism, username, password } }
+  }
+
+  /** TLS without a login. */
+  ssl(listener = 'SSL'): SecureConnection {
+    return { brokers: [this.server.addressOf(listener)], ssl: { ca: [this.certificates.ca] } }
+  }
+
+  /** TLS with the client's certificate: the broker knows it as `User:CN=client`. */
+  mtls(): SecureConnection {
+    const { brokers, ssl } = this.ssl('MTLS')
+    return { brokers, ssl: { ...ssl!, ...this.certificates.client } }
+  }
+
+  async stop(): Promise<void> {
+    await this.server.stop()
+  }
+}
+
+const PLAIN_LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule'
+const SCRAM_LOGIN = 'org.apache.kafka.common.security.scram.ScramLoginModule'
+const plainUsers = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`)
+const logins = Object.fromEntries(
+  ['sasl_ssl', 'sasl_plain'].flatMap(listener => [
+    [`listener.name.${listener}.plain.sasl.jaas.config`, `${PLAIN_LOGIN} required ${plainUsers.join(' ')};`],
+    [`listener.name.${listener}.scram-sha-256.sasl.jaas.config`, `${SCRAM_LOGIN} required;`],
+    [`listener.name.${listener}.scram-sha-512.sasl.jaas.config`, `${SCRAM_LOGIN} required;`],
+  ]),
+)
+
+const SETTINGS = {
+  'ssl.keystore.type': 'PEM',
+  'ssl.keystore.location': '{directory}/server.pem',
+  'ssl.truststore.type': 'PEM',
+  'ssl.truststore.location': '{directory}/ca.pem',
+  'listener.name.mtls.ssl.client.auth': 'required',
+  'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+  ...logins,
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'super.users': 'User:ANONYMOUS',
+  'allow.everyone.if.no.acl.found': 'false',
+}
