@@ -32,6 +32,7 @@ export {
 } from './core/sink.js'
 export type { Codec, Identity, Incoming, Prefix, Settlement, Source, SourceContext, SourceOf, SourceSession } from './core/source.js'
 export { version } from './core/version.js'
+export type { KafkaConnection, KafkaSasl } from './drivers/kafka/driver.js'
 export { type Database, postgres } from './drivers/postgres/database.js'
 export type { EmbeddedOptions, ServerOptions } from './drivers/postgres/database-options.js'
 export { type Decode, type DecodeJsonOptions, decode } from './operators/decode.js'

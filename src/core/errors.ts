@@ -49,8 +49,17 @@ export const errorTable = {
   MILL_BATCH_UNREADABLE: entry<{ topic: string; partition: number; offset: number; reason: string }>(
     d => `topic ${d.topic}, partition ${d.partition}: the batch at offset ${d.offset} cannot be read: ${d.reason}`,
   ),
+  MILL_MESSAGE_TOO_LARGE: entry<{ topic: string; bytes: number; index: number }>(
+    d => `topic ${d.topic} takes no message of ${d.bytes} bytes; its limit is max.message.bytes`,
+  ),
+  MILL_MESSAGE_INVALID: entry<{ member: string; expected: string; given: string }>(
+    d => `no message can be made: expected its ${d.member} to be ${d.expected}, got ${d.given}`,
+  ),
   MILL_OFFSETS_REMOVED: entry<{ topic: string; partition: number; from: number; to: number }>(
     d => `topic ${d.topic}, partition ${d.partition}: retention removed offsets ${d.from}…${d.to} before they were read`,
+  ),
+  MILL_OFFSET_OUT_OF_RANGE: entry<{ topic: string; partition: number; offset: number; end: number; whose: string }>(
+    d => `topic ${d.topic}, partition ${d.partition}: ${d.whose} stands at offset ${d.offset}, but the partition ends at ${d.end}`,
   ),
   MILL_LEDGER_SHARED: entry<{ source: string; partition: string; groups: string }>(
     d =>

@@ -47,9 +47,10 @@ export interface BatchControl {
 export interface GroupHandlers {
   /**
    * The member joined: these partitions are its own now, the others it had are not. `isSameMember`: it was in the group in every generation
-   * before, so nobody else had what it keeps. A seek or pause called before this returns is obeyed before the next fetch.
+   * before, so nobody else had what it keeps. A seek or pause of `member` (the one that `joinGroup` gives, which has not resolved yet at the first
+   * join) called before this returns is obeyed before the next fetch.
    */
-  onAssigned(assigned: readonly TopicPartition[], isSameMember: boolean): void
+  onAssigned(assigned: readonly TopicPartition[], isSameMember: boolean, member: GroupMember): void
   /** A rebalance begins. Commits are still taken. */
   onRebalancing(): void
   /** Never twice at a time for one partition. A throw is not an answer: it must handle what can go wrong; only `heartbeat`'s error is to be thrown on. */
@@ -115,7 +116,12 @@ export interface ProducerOptions {
 
 /** One idempotent producer, acks of all replicas. */
 export interface Producer {
-  /** Resolves when all are acknowledged. After a throw it is not known which are; the error is classified (`retryable`). */
+  /**
+   * Resolves when all are acknowledged; sends go one after the other. After a throw it is not known which are; the error is classified (`retryable`).
+   *
+   * @throws {MillraceError} `MILL_MESSAGE_TOO_LARGE` where one message alone is too large for its topic: `details.index` says which of `messages`.
+   *   All before it are acknowledged, none after it was sent (unless together with those before it: such may come twice).
+   */
   send(messages: readonly OutgoingMessage[]): Promise<void>
   close(): Promise<void>
 }

@@ -1,0 +1,89 @@
+import type { Admin as KafkajsAdmin } from 'kafkajs'
+import { MillraceError } from '../../core/errors.js'
+import type { Admin } from './driver.js'
+import { kafkaError } from './kafka-error.js'
+import type { Kafkajs } from './kafkajs-parts.js'
+
+const MAX_SHOWN = 20
+
+/** Asks the cluster. */
+export async function openKafkajsAdmin(kafkajs: Kafkajs): Promise<Admin> {
+  const admin = kafkajs.client().admin()
+  try {
+    await admin.connect()
+  } catch (error) {
+    await admin.disconnect().catch(() => {})
+    throw kafkaError(error, { cluster: kafkajs.name, doing: 'connect' })
+  }
+  const ask = async <T>(doing: string, question: () => Promise<T>, topic?: string, groupId?: string): Promise<T> => {
+    try {
+      return await question()
+    } catch (error) {
+      throw await named(kafkaError(error, { cluster: kafkajs.name, doing, topic, groupId }), admin)
+    }
+  }
+  const known = (topic: string) => ask(`look for topic ${topic}`, () => admin.fetchTopicMetadata({ topics: [topic] }), topic)
+  return {
+    topics: () => ask('list the topics', () => admin.listTopics()),
+    ranges: async topic => {
+      await known(topic)
+      const offsets = await ask(`read the offsets of topic ${topic}`, () => admin.fetchTopicOffsets(topic), topic)
+      return offsets.map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) })).sort(byPartition)
+    },
+    offsetsAt: async (topic, timestampMs) => {
+      await known(topic)
+      const doing = `read the offsets of topic ${topic} at ${timestampMs}`
+      const offsets = await ask(doing, () => admin.fetchTopicOffsetsByTimestamp(topic, timestampMs), topic)
+      return offsets.map(({ partition, offset }) => ({ partition, offset: Number(offset) })).sort(byPartition)
+    },
+    committed: async (groupId, topics) => {
+      const doing = `read what group ${groupId} has committed`
+      const found = await ask(doing, () => admin.fetchOffsets({ groupId, topics: [...topics] }), topics.join(', '), groupId)
+      return found.flatMap(({ topic, partitions }) =>
+        // Below zero: nothing, or the mark that kafkajs commits after an offset out of range.
+        partitions.flatMap(({ partition, offset }) => (Number(offset) < 0 ? [] : [{ topic, partition, offset: Number(offset) }])),
+      )
+    },
+    createTopic: async (topic, { partitions, config = {} }) => {
+      const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+      const made = { topic, numPartitions: partitions, replicationFactor: -1, configEntries }
+      await ask(`make topic ${topic}`, () => admin.createTopics({ waitForLeaders: true, topics: [made] }), topic)
+    },
+    close: () => ask('disconnect', () => admin.disconnect()),
+  }
+}
+
+/** The names of topics; of an expression, those that it matches. Throws `MILL_TOPIC_UNKNOWN` where one is not there, or none matches. */
+export async function resolveTopics(kafkajs: Kafkajs, topics: readonly string[] | RegExp): Promise<readonly string[]> {
+  const admin = await openKafkajsAdmin(kafkajs)
+  try {
+    if (!(topics instanceof RegExp)) {
+      for (const topic of topics) await admin.ranges(topic)
+      return [...topics]
+    }
+    const existing = await admin.topics()
+    const expression = new RegExp(topics.source, topics.flags.replace(/[gy]/g, ''))
+    const found = existing.filter(topic => expression.test(topic) && !topic.startsWith('__')).sort()
+    if (found.length === 0) throw unknown(kafkajs.name, `that ${topics} matches`, existing)
+    return found
+  } finally {
+    await admin.close()
+  }
+}
+
+/** Tells which topics there are. */
+async function named(error: MillraceError, admin: KafkajsAdmin): Promise<MillraceError> {
+  if (error.code !== 'MILL_TOPIC_UNKNOWN') return error
+  const { cluster, topic } = error.details as { readonly cluster: string; readonly topic: string }
+  const existing = await admin.listTopics().catch(() => [])
+  return unknown(cluster, topic, existing, error.cause)
+}
+
+function unknown(cluster: string, topic: string, existing: readonly string[], cause?: unknown): MillraceError {
+  const names = existing.filter(name => !name.startsWith('__')).sort()
+  const more = names.length > MAX_SHOWN ? `, and ${names.length - MAX_SHOWN} more` : ''
+  const shown = names.length === 0 ? 'none that this user may see' : names.slice(0, MAX_SHOWN).join(', ') + more
+  return new MillraceError('MILL_TOPIC_UNKNOWN', { cluster, topic, existing: shown }, { cause })
+}
+
+const byPartition = (a: { readonly partition: number }, b: { readonly partition: number }): number => a.partition - b.partition

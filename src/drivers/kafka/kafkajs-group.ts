@@ -1,0 +1,212 @@
+import type { Batch, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
+import { MillraceError } from '../../core/errors.js'
+import type {
+  BatchControl,
+  FetchedBatch,
+  FetchedMessage,
+  GroupHandlers,
+  GroupMember,
+  GroupOptions,
+  TopicOffset,
+  TopicPartition,
+} from './driver.js'
+import { kafkaError } from './kafka-error.js'
+import { resolveTopics } from './kafkajs-admin.js'
+import type { CommittingGroup, Kafkajs } from './kafkajs-parts.js'
+
+/** Resolves when the member has joined for the first time. */
+export async function joinKafkajsGroup(kafkajs: Kafkajs, options: GroupOptions, handlers: GroupHandlers): Promise<GroupMember> {
+  const topics = await resolveTopics(kafkajs, options.topics)
+  const member = new KafkajsMember(kafkajs, options, topics, handlers)
+  await member.join()
+  return member
+}
+
+class KafkajsMember implements GroupMember {
+  private readonly consumer: Consumer
+  private readonly innerGroup: () => CommittingGroup | undefined
+  /** Counts joins: a batch of an earlier one may not move positions of a later one. */
+  private generation = 0
+  private memberId: string | undefined
+  private state: 'joining' | 'joined' | 'ended' = 'joining'
+  private failed: ((error: Error) => void) | undefined
+
+  constructor(
+    private readonly kafkajs: Kafkajs,
+    private readonly options: GroupOptions,
+    readonly topics: readonly string[],
+    private readonly handlers: GroupHandlers,
+  ) {
+    const { consumer, group } = kafkajs.consumer({
+      groupId: options.groupId,
+      sessionTimeout: options.sessionTimeoutMs,
+      rebalanceTimeout: options.rebalanceTimeoutMs,
+      heartbeatInterval: options.heartbeatIntervalMs,
+      maxBytesPerPartition: options.maxBytesPerPartition,
+      maxBytes: options.maxBytes,
+      minBytes: 1,
+      maxWaitTimeInMs: options.maxWaitMs,
+      allowAutoTopicCreation: false,
+      // A restart of kafkajs's own loses pauses, and leaves positions to guess: what is lost is opened anew by the caller.
+      retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 8, restartOnFailure: async () => false },
+    })
+    this.consumer = consumer
+    this.innerGroup = group
+  }
+
+  async join(): Promise<void> {
+    this.listen()
+    try {
+      await this.consumer.connect()
+      await this.consumer.subscribe({ topics: [...this.topics], fromBeginning: true })
+      // kafkajs resolves also where the join failed, and tells of it by CRASH.
+      const joined = new Promise<never>((_, reject) => {
+        this.failed = reject
+      })
+      await Promise.race([joined, this.consumer.run(this.runOptions())])
+      if (this.state === 'joining') await joined
+    } catch (error) {
+      this.state = 'ended'
+      await this.consumer.disconnect().catch(() => {})
+      throw this.errorOf(error, 'join')
+    }
+  }
+
+  private runOptions(): NonNullable<Parameters<Consumer['run']>[0]> {
+    return {
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: this.options.partitionsConcurrently,
+      eachBatch: payload => this.handlers.onBatch(fetchedBatch(payload.batch), this.controlOf(payload)),
+    }
+  }
+
+  /** kafkajs calls listeners at once: what one throws reaches the join or the fetch, which crashes. */
+  private listen(): void {
+    const { consumer, handlers } = this
+    const { CRASH, END_BATCH_PROCESS, FETCH, GROUP_JOIN, REBALANCING } = consumer.events
+    consumer.on(GROUP_JOIN, ({ payload }) => this.joined(payload.memberId, payload.memberAssignment))
+    consumer.on(REBALANCING, () => handlers.onRebalancing())
+    consumer.on(FETCH, () => handlers.onFetched())
+    consumer.on(END_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset } }) => {
+      if (batchSize === 0) handlers.onSkipped({ topic, partition }, Number(lastOffset) + 1)
+    })
+    consumer.on(CRASH, ({ payload }) => this.crashed(payload.error))
+  }
+
+  private joined(memberId: string, assignment: Readonly<Record<string, readonly number[]>>): void {
+    const isSameMember = memberId === this.memberId
+    this.memberId = memberId
+    this.generation++
+    this.state = 'joined'
+    const assigned = Object.entries(assignment).flatMap(([topic, partitions]) => partitions.map(partition => ({ topic, partition })))
+    this.handlers.onAssigned(assigned, isSameMember, this)
+  }
+
+  private crashed(error: Error): void {
+    if (this.state === 'ended') return
+    const isJoined = this.state === 'joined'
+    this.state = 'ended'
+    if (isJoined) this.handlers.onCrashed(this.errorOf(error, 'consume'))
+    else this.failed?.(error)
+  }
+
+  private controlOf({ resolveOffset, heartbeat, isRunning, isStale }: EachBatchPayload): BatchControl {
+    const { generation } = this
+    const isLive = () => this.state === 'joined' && generation === this.generation && isRunning() && !isStale()
+    return {
+      resolve: nextOffset => {
+        if (generation === this.generation) resolveOffset(String(nextOffset - 1))
+      },
+      heartbeat,
+      isLive,
+    }
+  }
+
+  seek({ topic, partition, offset }: TopicOffset): void {
+    this.consumer.seek({ topic, partition, offset: String(offset) })
+  }
+
+  pause(partitions: readonly TopicPartition[]): void {
+    this.consumer.pause(byTopic(partitions, ({ partition }) => partition))
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    this.consumer.resume(byTopic(partitions, ({ partition }) => partition))
+  }
+
+  async commit(offsets: readonly TopicOffset[]): Promise<void> {
+    if (offsets.length === 0) return
+    const manager = this.state === 'joined' ? this.innerGroup()?.offsetManager : undefined
+    if (!manager) throw this.refused('the member has left the group')
+    const topics = byTopic(offsets, ({ partition, offset }) => ({ partition, offset: String(offset) }))
+    try {
+      await manager.commitOffsets({ topics })
+    } catch (error) {
+      throw this.errorOf(error, 'commit offsets')
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.state = 'ended'
+    try {
+      await this.consumer.disconnect()
+    } catch (error) {
+      throw this.errorOf(error, 'leave')
+    }
+  }
+
+  private refused(reason: string): MillraceError {
+    const details = { cluster: this.kafkajs.name, doing: `commit offsets in group ${this.options.groupId}`, reason }
+    return new MillraceError('MILL_KAFKA_REFUSED', details, { retryable: true })
+  }
+
+  private errorOf(error: unknown, doing: string): MillraceError {
+    const { groupId } = this.options
+    return kafkaError(error, { cluster: this.kafkajs.name, doing: `${doing} in group ${groupId}`, groupId, topic: this.topics.join(', ') })
+  }
+}
+
+function byTopic<T extends TopicPartition, P>(given: readonly T[], one: (of: T) => P): { topic: string; partitions: P[] }[] {
+  const found = new Map<string, P[]>()
+  for (const of of given) {
+    const partitions = found.get(of.topic)
+    if (partitions === undefined) found.set(of.topic, [one(of)])
+    else partitions.push(one(of))
+  }
+  return [...found].map(([topic, partitions]) => ({ topic, partitions }))
+}
+
+function fetchedBatch(batch: Batch): FetchedBatch {
+  const { topic, partition, highWatermark } = batch
+  return {
+    topic,
+    partition,
+    // On the object, though not in its type.
+    fetchedOffset: Number((batch as Batch & { readonly fetchedOffset: string }).fetchedOffset),
+    nextOffset: Number(batch.lastOffset()) + 1,
+    endOffset: Number(highWatermark),
+    messages: batch.messages.map(fetchedMessage),
+  }
+}
+
+const noHeaders: FetchedMessage['headers'] = Object.freeze([])
+
+function fetchedMessage({ offset, timestamp, key, value, headers }: KafkaMessage): FetchedMessage {
+  return { offset: Number(offset), timestamp: Number(timestamp), key, value, headers: headers === undefined ? noHeaders : pairsOf(headers) }
+}
+
+/** kafkajs gives the values of a name that repeats as an array: repeats keep their order, names stand where they first stood. */
+function pairsOf(headers: NonNullable<KafkaMessage['headers']>): FetchedMessage['headers'] {
+  const names = Object.keys(headers)
+  if (names.length === 0) return noHeaders
+  const pairs: (readonly [string, Uint8Array])[] = []
+  for (const name of names) {
+    const value = headers[name] as Buffer | readonly Buffer[] | null | undefined
+    if (Array.isArray(value)) for (const one of value as readonly Buffer[]) pairs.push([name, one ?? noBytes])
+    else pairs.push([name, (value as Buffer | null | undefined) ?? noBytes])
+  }
+  return pairs
+}
+
+const noBytes = new Uint8Array(0)

@@ -1,0 +1,25 @@
+import type { CompressionTypes, ConsumerConfig, Kafka as KafkaClient, KafkaConfig, ProducerConfig } from 'kafkajs'
+import type { Logger } from '../../core/log.js'
+
+/** What a commit is made on: kafkajs's own group, whose offset manager is of the generation of now. */
+export interface CommittingGroup {
+  readonly offsetManager: { commitOffsets(offsets: object): Promise<void> } | null
+}
+
+/** What the parts of the driver get of kafkajs. */
+export interface Kafkajs {
+  /** The brokers, as in messages. */
+  readonly name: string
+  readonly log: Logger
+  client(more?: Partial<KafkaConfig>): KafkaClient
+  /** A consumer, and its inner group once it runs: kafkajs gives it to nobody, but one attempt of a commit can only be made on it. */
+  consumer(config: ConsumerConfig): {
+    readonly consumer: ReturnType<KafkaClient['consumer']>
+    readonly group: () => CommittingGroup | undefined
+  }
+  readonly murmur2: NonNullable<ProducerConfig['createPartitioner']>
+  readonly compressions: typeof CompressionTypes
+}
+
+/** Retries inside the client, within some 3 s: what lasts longer is the caller's to wait for. */
+export const shortRetry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 } as const

@@ -1,0 +1,130 @@
+import { createRequire } from 'node:module'
+import type { ConsumerConfig, Kafka as KafkaClient, KafkaConfig } from 'kafkajs'
+import type { Logger } from '../../core/log.js'
+import { batchCodec } from './codecs.js'
+import type { KafkaDriver, MakeDriver } from './driver.js'
+import { openKafkajsAdmin } from './kafkajs-admin.js'
+import { joinKafkajsGroup } from './kafkajs-group.js'
+import { type CommittingGroup, type Kafkajs, shortRetry } from './kafkajs-parts.js'
+import { openKafkajsProducer } from './kafkajs-producer.js'
+
+// The one file that loads kafkajs (2.2.4: CommonJS, and its inner files have no types), and mends it.
+const require = createRequire(import.meta.url)
+
+interface RequestQueue {
+  readonly pending: { readonly length: number }
+  readonly throttledUntil: number
+  scheduleCheckPendingRequests(): void
+}
+interface InnerGroup extends CommittingGroup {
+  readonly cluster: object
+  connect(): Promise<void>
+}
+
+mendIdleTimer()
+const { CompressionCodecs, CompressionTypes, Kafka, logLevel, PartitionAssigners, Partitioners } =
+  require('kafkajs') as typeof import('kafkajs')
+const groups = rememberGroups()
+CompressionCodecs[CompressionTypes.Snappy] = fixed(asKafkajsCodec('snappy'))
+CompressionCodecs[CompressionTypes.LZ4] = fixed(asKafkajsCodec('lz4'))
+CompressionCodecs[CompressionTypes.ZSTD] = fixed(asKafkajsCodec('zstd'))
+
+/** The driver on kafkajs. Opens nothing. */
+export const kafkajsDriver: MakeDriver = (connection, log): KafkaDriver => {
+  const config = configOf(connection, log)
+  const client = (more?: Partial<KafkaConfig>) => new Kafka({ ...config, ...more })
+  const kafkajs: Kafkajs = {
+    name: connection.brokers.join(','),
+    log,
+    client,
+    consumer: given => watchedConsumer(client(), given),
+    murmur2: Partitioners.DefaultPartitioner,
+    compressions: CompressionTypes,
+  }
+  return {
+    name: kafkajs.name,
+    joinGroup: (options, handlers) => joinKafkajsGroup(kafkajs, options, handlers),
+    openProducer: options => openKafkajsProducer(kafkajs, options),
+    openAdmin: () => openKafkajsAdmin(kafkajs),
+  }
+}
+
+function configOf(connection: Parameters<MakeDriver>[0], log: Logger): KafkaConfig {
+  const { brokers, clientId, connectTimeoutMs, ssl, sasl } = connection
+  return {
+    brokers: [...brokers],
+    clientId,
+    connectionTimeout: connectTimeoutMs,
+    authenticationTimeout: connectTimeoutMs,
+    retry: shortRetry,
+    logLevel: logLevel.WARN,
+    logCreator: () => entry => write(log, entry.level, entry.log),
+    ...(ssl !== undefined && { ssl: ssl as NonNullable<KafkaConfig['ssl']> }),
+    ...(sasl !== undefined && { sasl: saslOf(sasl) }),
+  }
+}
+
+function saslOf(sasl: NonNullable<Parameters<MakeDriver>[0]['sasl']>): NonNullable<KafkaConfig['sasl']> {
+  if (sasl.mechanism === 'oauthbearer')
+    return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await sasl.token() }) }
+  if (sasl.mechanism === 'aws') return { ...sasl }
+  const { mechanism, username, password } = sasl
+  return { mechanism, username, password } as NonNullable<KafkaConfig['sasl']>
+}
+
+/** What kafkajs calls an error it mostly cures by itself; what it does not, it throws, and then we say it. */
+function write(
+  log: Logger,
+  level: number,
+  { message, timestamp: _, ...fields }: { readonly message: string; readonly timestamp?: unknown },
+): void {
+  if (level === logLevel.ERROR) log.info('kafkajs had trouble', { reason: message, ...fields })
+  else log.debug('kafkajs said something', { message, ...fields })
+}
+
+function watchedConsumer(client: KafkaClient, config: ConsumerConfig): ReturnType<Kafkajs['consumer']> {
+  let cluster: object | undefined
+  const consumer = client.consumer({
+    ...config,
+    partitionAssigners: [
+      given => {
+        cluster = (given as { readonly cluster: object }).cluster
+        return PartitionAssigners.roundRobin(given)
+      },
+    ],
+  })
+  return { consumer, group: () => (cluster === undefined ? undefined : groups.get(cluster)) }
+}
+
+/** The inner group of each consumer, by the cluster that the two share. */
+function rememberGroups(): WeakMap<object, CommittingGroup> {
+  const found = new WeakMap<object, CommittingGroup>()
+  const { prototype } = require('kafkajs/src/consumer/consumerGroup.js') as { readonly prototype: InnerGroup }
+  const connect = prototype.connect
+  prototype.connect = function (this: InnerGroup) {
+    found.set(this.cluster, this)
+    return connect.call(this)
+  }
+  return found
+}
+
+/** Without it an idle client burns 3 % of a core: the timer arms itself again for ever, with a delay below zero (issue 1704 of kafkajs). */
+function mendIdleTimer(): void {
+  const { prototype } = require('kafkajs/src/network/requestQueue/index.js') as { readonly prototype: RequestQueue }
+  const schedule = prototype.scheduleCheckPendingRequests
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this)
+  }
+}
+
+function asKafkajsCodec(name: Parameters<typeof batchCodec>[0]): object {
+  const codec = batchCodec(name)
+  return {
+    compress: (encoder: { readonly buffer: Buffer }) => codec.compress(encoder.buffer),
+    decompress: (bytes: Buffer) => codec.decompress(bytes),
+  }
+}
+
+function fixed<T>(value: T): () => T {
+  return () => value
+}
