@@ -1,5 +1,13 @@
-import { describe, expect, it } from 'vitest'
-import type { GroupHandlers, GroupMember, GroupOptions, KafkaConnection, KafkaDriver, OutgoingMessage, TopicPartition } from '../../src/drivers/kafka/driver.js'
+import { expect, it } from 'vitest'
+import type {
+  GroupHandlers,
+  GroupMember,
+  GroupOptions,
+  KafkaConnection,
+  KafkaDriver,
+  OutgoingMessage,
+  TopicPartition,
+} from '../../src/drivers/kafka/driver.js'
 import type { KafkaTools } from '../harness/kafka-tools.js'
 import { until } from '../harness/servers/server.js'
 
@@ -100,7 +108,11 @@ async function eventually(check: () => void): Promise<void> {
 
 /** What every {@link KafkaDriver} does, on a real cluster. */
 export function describeKafkaDriver({ kafka, driver }: DriverWorld): void {
-  const asMember = async <T>(options: GroupOptions, use: (watcher: Watcher, member: GroupMember) => Promise<T>, watcher = new Watcher()): Promise<T> => {
+  const asMember = async <T>(
+    options: GroupOptions,
+    use: (watcher: Watcher, member: GroupMember) => Promise<T>,
+    watcher = new Watcher(),
+  ): Promise<T> => {
     const member = await driver().joinGroup(options, watcher)
     try {
       return await use(watcher, member)
@@ -120,7 +132,16 @@ export function describeKafkaDriver({ kafka, driver }: DriverWorld): void {
   it('gives back what was produced: keys, tombstones, headers that repeat, timestamps, partitions', async () => {
     const topic = await kafka.createTopic(2)
     await produce([
-      message(topic, 'one', { partition: 1, key: bytes('k'), headers: [['a', bytes('1')], ['b', bytes('2')], ['a', bytes('3')]], timestamp: 1_700_000_000_000 }),
+      message(topic, 'one', {
+        partition: 1,
+        key: bytes('k'),
+        headers: [
+          ['a', bytes('1')],
+          ['b', bytes('2')],
+          ['a', bytes('3')],
+        ],
+        timestamp: 1_700_000_000_000,
+      }),
       message(topic, null, { partition: 0, key: bytes('gone') }),
     ])
     await asMember(groupOptions(kafka.name('group'), [topic]), async watcher => {
@@ -128,7 +149,10 @@ export function describeKafkaDriver({ kafka, driver }: DriverWorld): void {
       const [tombstone, one] = [...watcher.seen].sort((a, b) => a.partition - b.partition)
       expect(tombstone).toMatchObject({ partition: 0, offset: 0, key: 'gone', value: null, headers: [] })
       expect(one).toMatchObject({ partition: 1, offset: 0, key: 'k', value: 'one' })
-      expect(one!.headers.filter(([name]) => name === 'a')).toEqual([['a', '1'], ['a', '3']])
+      expect(one!.headers.filter(([name]) => name === 'a')).toEqual([
+        ['a', '1'],
+        ['a', '3'],
+      ])
       expect(one!.headers.filter(([name]) => name === 'b')).toEqual([['b', '2']])
     })
     const [, read] = (await kafka.read(topic)).sort((a, b) => a.partition - b.partition)

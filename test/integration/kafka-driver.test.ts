@@ -1,4 +1,3 @@
-import { afterAll, describe, expect, it } from 'vitest'
 import { silentLog } from '../../src/core/log.js'
 import { openKafka } from '../../src/drivers/kafka/open-kafka.js'
 import { describeKafkaDriver } from '../behaviours/kafka-driver.js'

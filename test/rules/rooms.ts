@@ -44,6 +44,9 @@ export const packagesOfDrivers: Readonly<Record<string, string>> = {
   knex: 'src/drivers/postgres/',
   '@electric-sql/pglite': 'src/drivers/postgres/',
   kafkajs: 'src/drivers/kafka/',
+  snappy: 'src/drivers/kafka/',
+  'lz4-napi': 'src/drivers/kafka/',
+  '@mongodb-js/zstd': 'src/drivers/kafka/',
   redis: 'src/drivers/redis/',
 }
 
