@@ -34,6 +34,10 @@ export class KafkaPrograms {
     /** Where the jars lie, outside the repository: `$XDG_CACHE_HOME/millrace/kafka/<version>`, by default below `~/.cache`. */
     readonly directory: string,
     private readonly classPath: string,
+    /** Where an archive of the classes that a broker loads lies, or will: it halves the work of a start. */
+    readonly archive: string,
+    /** Where a formatted data directory lies, or will: a copy saves a JVM. */
+    readonly formatted: string,
   ) {}
 
   /**
@@ -42,16 +46,34 @@ export class KafkaPrograms {
    * @throws {ServerMissing} Where Java 17 or newer is missing, or the jars are not there and Maven cannot fetch them.
    */
   static async ready(version: string = kafkaVersion): Promise<KafkaPrograms> {
-    const java = await javaOf()
+    const { java, javaVersion } = await javaOf()
     const directory = join(cache(), version)
     if (!existsSync(directory)) await fetchJars(version, directory)
     const jars = (await readdir(directory)).filter(name => name.endsWith('.jar')).sort()
-    return new KafkaPrograms(version, java, directory, jars.map(name => join(directory, name)).join(':'))
+    const classPath = jars.map(name => join(directory, name)).join(':')
+    return new KafkaPrograms(
+      version,
+      java,
+      directory,
+      classPath,
+      join(directory, `classes-${javaVersion}.jsa`),
+      join(directory, 'formatted'),
+    )
   }
 
-  /** The command that runs a broker by the properties at `file`. */
-  broker(file: string): string[] {
-    return [...this.command('-Xms64m', '-Xmx384m'), 'kafka.Kafka', file]
+  /** Whether a broker was run here that left the archive and the formatted directory. */
+  get areWarm(): boolean {
+    return existsSync(this.archive) && existsSync(this.formatted)
+  }
+
+  /** The command that runs a broker by the properties at `file`; with `archive` it writes its archive of classes there when it ends by SIGTERM. */
+  broker(file: string, archive?: string): string[] {
+    const classes = archive
+      ? [`-XX:ArchiveClassesAtExit=${archive}`]
+      : existsSync(this.archive)
+        ? [`-XX:SharedArchiveFile=${this.archive}`]
+        : []
+    return [...this.command('-Xms64m', '-Xmx384m', ...classes), 'kafka.Kafka', file]
   }
 
   /** Makes the data directory that the properties at `file` name; `options` as of `kafka-storage format`. */
@@ -61,9 +83,9 @@ export class KafkaPrograms {
     await run(java!, [...before, ...format])
   }
 
-  private command(...heap: string[]): string[] {
+  private command(...options: string[]): string[] {
     const log = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.showDateTime=true']
-    return [this.java, ...heap, ...JVM, ...log, '-cp', this.classPath]
+    return [this.java, ...options, ...JVM, ...log, '-cp', this.classPath]
   }
 }
 
@@ -72,16 +94,16 @@ function cache(): string {
 }
 
 /** `JAVA_HOME`'s Java, else that of PATH. */
-async function javaOf(): Promise<string> {
+async function javaOf(): Promise<{ java: string; javaVersion: string }> {
   const home = process.env['JAVA_HOME']
   const java = home ? join(home, 'bin', 'java') : 'java'
   const advice = 'Apache Kafka needs Java 17 or newer (Debian: apt-get install openjdk-17-jre-headless)'
   const { stderr } = await run(java, ['-version']).catch(() => {
     throw new ServerMissing(`${java} is not there: ${advice}`)
   })
-  const version = /version "(\d+)/.exec(stderr)?.[1]
-  if (!(Number(version) >= 17)) throw new ServerMissing(`${java} is Java ${version ?? 'of an unknown version'}: ${advice}`)
-  return java
+  const javaVersion = /version "([\w.+-]+)"/.exec(stderr)?.[1] ?? 'of an unknown version'
+  if (!(Number.parseInt(javaVersion, 10) >= 17)) throw new ServerMissing(`${java} is Java ${javaVersion}: ${advice}`)
+  return { java, javaVersion }
 }
 
 /** Fetches beside the place and moves there: what is there is complete, also when two runs fetch at once. */
