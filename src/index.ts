@@ -55,6 +55,8 @@ export { type PostgresSinkLimits, type PostgresSinkOptions, postgresSink } from 
 export { route } from './sinks/route.js'
 export type { FileFormat } from './sources/file-records.js'
 export { type FilesSourceOptions, filesSource } from './sources/files.js'
+export { kafkaSource } from './sources/kafka.js'
+export type { KafkaSourceOptions } from './sources/kafka-options.js'
 export { type MemorySource, memorySource } from './sources/memory.js'
 export { quarantinedSource } from './sources/quarantined.js'
 export { type MemoryStore, memoryStore } from './stores/memory-store.js'

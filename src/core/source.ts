@@ -45,6 +45,8 @@ export interface Identity {
   readonly mark: string
   /** Whether the content is still what an earlier mark named. */
   matches(earlier: string): boolean
+  /** What is wrong where it does not match, in the source's own words. Default `MILL_LEDGER_AHEAD`. */
+  readonly mismatch?: (earlier: string) => Error
 }
 
 /** What a source may ask of the run. For sources that seek or lose partitions; the others call none of the four functions. */

@@ -362,7 +362,8 @@ export class Reader {
   }
 }
 
-function ahead({ source, partition, coveredText: covered }: PrefixTracker, mark: string, identity: Identity): MillraceError {
+function ahead({ source, partition, coveredText: covered }: PrefixTracker, mark: string, identity: Identity): Error {
+  if (identity.mismatch !== undefined) return identity.mismatch(mark)
   return new MillraceError('MILL_LEDGER_AHEAD', {
     source,
     partition,

@@ -2,11 +2,6 @@
 import type { Operator, Sink, Source } from 'millrace'
 import type { Observable } from 'rxjs'
 
-export declare function kafkaSource(options: {
-  readonly brokers: readonly string[]
-  readonly topics: readonly string[] | RegExp
-  readonly groupId: string
-}): Source<Uint8Array | null>
 export declare function httpSource(options: { readonly port: number; readonly path: string }): Source
 
 export interface Slice<B> {

@@ -1,10 +1,10 @@
 // What must not compile. Above each case stands what it is and, after `→`, the first line of what the compiler says; must-not-compile.test.ts holds the two
 // together. `MILLRACE_PIN=1 npx vitest run test/types` writes the messages anew: read the difference, for people read these messages.
-import { type Batch, decode, definePipeline, handle, keep, memorySink, memorySource, postgres, postgresSink, route, type Sink, split, table, transform, validate } from 'millrace'
+import { type Batch, decode, definePipeline, handle, kafkaSource, keep, memorySink, memorySource, postgres, postgresSink, route, type Sink, split, table, transform, validate } from 'millrace'
 import { runPipeline } from 'millrace/testing'
 import { map } from 'rxjs'
 import { z } from 'zod'
-import { ingressClient, kafkaSource, tarballSink, trigger } from './later-parts.js'
+import { ingressClient, tarballSink, trigger } from './later-parts.js'
 
 const database = postgres({ connection: '' })
 const signups = table('signups', c => ({ id: c.bigint(), email: c.text(), plan: c.text().nullable() }), { key: ['id'] })

@@ -1,0 +1,339 @@
+import { exponentialBackoff } from '../core/backoff.js'
+import { type Clock, delay } from '../core/clock.js'
+import { isRetryable } from '../core/retryable.js'
+import type { SourceContext } from '../core/source.js'
+import type {
+  Admin,
+  BatchControl,
+  FetchedBatch,
+  GroupHandlers,
+  GroupMember,
+  GroupOptions,
+  KafkaDriver,
+  TopicOffset,
+  TopicPartition,
+} from '../drivers/kafka/driver.js'
+import type { CommitCadence } from './kafka-commits.js'
+import { groupIdentity } from './kafka-identity.js'
+import { KafkaPartition, partitionName } from './kafka-partition.js'
+import type { FairQueue, HeldBatch } from './kafka-queue.js'
+import { madeAnew, reportRemoved, type StartOptions, startsOf } from './kafka-start.js'
+
+/** What a membership asks of the session. */
+export interface MembershipHost {
+  readonly clock: Clock
+  readonly context: SourceContext
+  readonly group: GroupOptions
+  readonly start: StartOptions
+  readonly queue: FairQueue
+  readonly commits: CommitCadence
+  admin(): Promise<Admin>
+  /** There is nothing to read before `next` but what was given. */
+  advance(partition: KafkaPartition, next: number): void
+  /** A sign of life from the broker. */
+  fetched(): void
+  /** This membership is over; a fresh one is wanted. */
+  crashed(error: Error): void
+  /** The run is to end. */
+  fail(error: unknown): void
+}
+
+/** One member of the group, from its joining to its end: which partitions are its own, and the way of batches into the queue. */
+export class Membership implements GroupHandlers {
+  readonly owned = new Map<string, KafkaPartition>()
+  private member: GroupMember | null = null
+  /** Its end: nothing it says counts any more. */
+  private readonly ending = new AbortController()
+  /** The group rebalances: nothing more is given until it is known what stays. */
+  private isGivingWay = false
+  private givenWay: Promise<void> | null = null
+
+  constructor(private readonly host: MembershipHost) {}
+
+  async join(driver: KafkaDriver): Promise<void> {
+    const member = await driver.joinGroup(this.host.group, this)
+    if (this.isOver) return member.stop()
+    this.member = member
+  }
+
+  get isOver(): boolean {
+    return this.ending.signal.aborted
+  }
+
+  /** Whether a fetch is to be expected: something is to be read, and nothing is held. */
+  get isFetching(): boolean {
+    if (this.member === null || this.isGivingWay || this.host.queue.size > 0) return false
+    for (const { isReady } of this.owned.values()) if (isReady) return true
+    return false
+  }
+
+  async commit(offsets: readonly TopicOffset[]): Promise<void> {
+    await this.member?.commit(offsets)
+  }
+
+  /** Gives all partitions up, and lets go of what is held. What comes from this member afterwards is not heard. */
+  end(): void {
+    if (this.isOver) return
+    this.ending.abort()
+    this.lose([...this.owned.values()])
+    this.host.queue.release()
+  }
+
+  /** Leaves the group, after `end`. Bounded: a broker that is away may keep it for long. */
+  async leave(): Promise<void> {
+    const { member } = this
+    this.member = null
+    if (member === null) return
+    const bound = new AbortController()
+    const stopped = member.stop().then(
+      () => bound.abort(),
+      error => {
+        this.host.context.log.debug('leaving the group failed', { error: String(error) })
+        bound.abort()
+      },
+    )
+    await Promise.race([stopped, delay(this.host.clock, LEAVE_MS, bound.signal).catch(() => {})])
+  }
+
+  // ---------- the group speaks
+
+  onAssigned(assigned: readonly TopicPartition[], isSameMember: boolean, member: GroupMember): void {
+    if (this.isOver) return
+    this.member = member
+    this.isGivingWay = false
+    this.host.fetched()
+    const names = new Set(assigned.map(partitionName))
+    // Under a new id it may have missed a generation, in which the partition had another owner.
+    this.lose([...this.owned.values()].filter(({ name }) => !isSameMember || !names.has(name)))
+    const fresh: KafkaPartition[] = []
+    for (const given of assigned) {
+      const kept = this.owned.get(partitionName(given))
+      if (kept === undefined) {
+        const partition = new KafkaPartition(given)
+        this.owned.set(partition.name, partition)
+        fresh.push(partition)
+      } else if (kept.isReady) member.seek({ topic: kept.topic, partition: kept.partition, offset: kept.next })
+      else member.pause([kept])
+    }
+    this.host.context.log.info('partitions assigned', { owned: [...this.owned.keys()], fresh: fresh.map(({ name }) => name), isSameMember })
+    this.begin(fresh)
+  }
+
+  onRebalancing(): void {
+    if (this.isOver) return
+    this.host.context.log.info('the group rebalances', { owned: [...this.owned.keys()] })
+    // Written before the member asks to join again, on the same connection: the broker still takes it.
+    this.host.commits.tick()
+    this.isGivingWay = true
+    this.host.queue.release()
+  }
+
+  async onBatch(batch: FetchedBatch, control: BatchControl): Promise<void> {
+    if (this.isOver) return
+    if (this.isGivingWay) {
+      // Either the rebalance goes on, then this throws; or it was not one, and reading goes on.
+      await control.heartbeat()
+      this.isGivingWay = false
+    }
+    const partition = this.owned.get(partitionName(batch))
+    if (partition === undefined || !partition.isReady || !(await this.isWanted(partition, batch))) return
+    if (partition.isLost) return
+    const held = this.host.queue.add(partition, batch)
+    if (held !== null) await this.hold(held, control)
+    if (partition.isLost) return
+    if (held === null || held.isTaken) {
+      partition.next = Math.max(partition.next, batch.nextOffset)
+      this.host.advance(partition, partition.next)
+    }
+    control.resolve(partition.next)
+  }
+
+  onSkipped(given: TopicPartition, nextOffset: number): void {
+    const partition = this.owned.get(partitionName(given))
+    if (this.isOver || partition === undefined || !partition.isReady || nextOffset <= partition.next) return
+    void this.skip(partition, partition.next, nextOffset)
+  }
+
+  onFetched(): void {
+    if (!this.isOver) this.host.fetched()
+  }
+
+  onCrashed(error: Error): void {
+    if (!this.isOver) this.host.crashed(error)
+  }
+
+  // ---------- batches
+
+  /** Whether the batch is the one that was to be read next. */
+  private async isWanted(partition: KafkaPartition, batch: FetchedBatch): Promise<boolean> {
+    const { host } = this
+    const { next } = partition
+    const verdict = partition.judge(batch)
+    if (verdict === 'take') return true
+    if (verdict === 'probe') {
+      this.member?.seek({ topic: partition.topic, partition: partition.partition, offset: next })
+      return false
+    }
+    if (verdict === 'anew') {
+      host.fail(madeAnew(partition, next, batch.endOffset, host.context.ledger, host.context.source))
+      return false
+    }
+    try {
+      await this.accountFor(partition, next, batch.fetchedOffset)
+    } catch (error) {
+      if (!isRetryable(error)) host.fail(error)
+      return false
+    }
+    if (partition.isLost || partition.next !== next) return false
+    partition.next = batch.fetchedOffset
+    return true
+  }
+
+  /** Control records moved the position. Believed only where the partition still begins before: else what lay there was removed. */
+  private async skip(partition: KafkaPartition, from: number, to: number): Promise<void> {
+    try {
+      await this.accountFor(partition, from, to)
+    } catch (error) {
+      if (!isRetryable(error)) this.host.fail(error)
+      return
+    }
+    if (partition.isLost || partition.next !== from) return
+    partition.next = to
+    this.host.advance(partition, to)
+  }
+
+  /** There is no record from `from` up to `to`: compaction, or retention? */
+  private async accountFor(partition: KafkaPartition, from: number, to: number): Promise<void> {
+    const admin = await this.host.admin()
+    const range = (await admin.ranges(partition.topic)).find(range => range.partition === partition.partition)
+    if (range !== undefined && range.low > from && !partition.isLost)
+      reportRemoved(partition, from, Math.min(range.low, to), this.host.start)
+  }
+
+  /** Keeps the batch until it is read, and the membership alive meanwhile. */
+  private async hold(held: HeldBatch, control: BatchControl): Promise<void> {
+    const { clock, queue, group } = this.host
+    try {
+      while (!held.isTaken && !held.isLetGo && control.isLive()) {
+        const isOver = await this.endOrPause(held, clock, group.heartbeatIntervalMs)
+        if (isOver) break
+        try {
+          await control.heartbeat()
+        } catch (error) {
+          await this.giveWay()
+          throw error
+        }
+      }
+    } finally {
+      queue.remove(held)
+      this.host.fetched()
+    }
+  }
+
+  private endOrPause(held: HeldBatch, clock: Clock, ms: number): Promise<boolean> {
+    return new Promise(resolve => {
+      const cancel = clock.after(ms, () => {
+        held.onEnd(null)
+        resolve(false)
+      })
+      held.onEnd(() => {
+        cancel()
+        resolve(true)
+      })
+    })
+  }
+
+  /** A rebalance is under way, and the group waits for us: what is in flight is written and committed, as far as that goes quickly. */
+  private giveWay(): Promise<void> {
+    this.givenWay ??= this.drain().finally(() => {
+      this.givenWay = null
+    })
+    return this.givenWay
+  }
+
+  private async drain(): Promise<void> {
+    const { clock, context, commits, group, queue } = this.host
+    this.isGivingWay = true
+    queue.release()
+    if (this.isOver) return
+    const bound = new AbortController()
+    const cancel = clock.after(Math.min(MAX_DRAIN_MS, group.rebalanceTimeoutMs / 4), () => bound.abort())
+    const onEnd = () => bound.abort()
+    this.ending.signal.addEventListener('abort', onEnd, { once: true })
+    context.log.info('draining before a rebalance', { owned: [...this.owned.keys()] })
+    const calm = commits.hurry()
+    try {
+      await context.draining([...this.owned.keys()], bound.signal)
+      await commits.flush()
+    } catch (error) {
+      context.log.debug('a commit was refused; it is computed anew', { error: String(error) })
+    } finally {
+      calm()
+      cancel()
+      this.ending.signal.removeEventListener('abort', onEnd)
+    }
+  }
+
+  // ---------- partitions
+
+  private lose(partitions: readonly KafkaPartition[]): void {
+    if (partitions.length === 0) return
+    for (const partition of partitions) {
+      partition.isLost = true
+      this.owned.delete(partition.name)
+    }
+    this.host.queue.release(({ isLost }) => isLost)
+    this.host.context.revoked(partitions.map(({ name }) => name))
+  }
+
+  /** Finds out where fresh partitions begin; until then they are paused. */
+  private begin(fresh: readonly KafkaPartition[]): void {
+    if (fresh.length === 0) return
+    this.member!.pause(fresh)
+    this.takeOver(fresh).catch(error => {
+      if (!this.isOver) this.host.fail(error)
+    })
+  }
+
+  private async takeOver(fresh: readonly KafkaPartition[]): Promise<void> {
+    const { context, start } = this.host
+    const ledgerAt = new Map<string, number>()
+    await Promise.all(
+      fresh.map(async ({ name }) => {
+        const { from } = await context.assigned(name, groupIdentity(context.source, name, start.groupId))
+        if (from !== undefined) ledgerAt.set(name, from)
+      }),
+    )
+    const starts = await this.starts(fresh, ledgerAt)
+    for (const partition of fresh) {
+      const found = starts?.get(partition)
+      if (found === undefined || partition.isLost) continue
+      partition.begin(found.next, found.end, found.committed)
+      this.host.advance(partition, found.next)
+      this.member?.seek({ topic: partition.topic, partition: partition.partition, offset: found.next })
+      this.member?.resume([partition])
+      context.log.debug('partition begins', { partition: partition.name, offset: found.next, end: found.end })
+    }
+    this.host.fetched()
+  }
+
+  /** Asks until the cluster answers, or nobody wants to know any more. */
+  private async starts(fresh: readonly KafkaPartition[], ledgerAt: ReadonlyMap<string, number>): ReturnType<typeof startsOf> {
+    for (let backoff = exponentialBackoff(); ; backoff = backoff.next()) {
+      const wanted = fresh.filter(({ isLost }) => !isLost)
+      if (wanted.length === 0) return new Map()
+      try {
+        return await startsOf(await this.host.admin(), wanted, ledgerAt, this.host.start)
+      } catch (error) {
+        if (!isRetryable(error)) throw error
+        this.host.context.log.warn('the cluster does not say where partitions begin; asking again', { error: String(error) })
+      }
+      await delay(this.host.clock, backoff.delayMs, this.ending.signal)
+    }
+  }
+}
+
+/** Longer would keep the whole group waiting; what is not written by then comes again at the new owner. */
+const MAX_DRAIN_MS = 5_000
+/** How long leaving may take. Afterwards the group notices by the session timeout. */
+const LEAVE_MS = 2_000

@@ -1,0 +1,129 @@
+import type { Incoming } from '../core/source.js'
+import type { FetchedBatch, FetchedMessage } from '../drivers/kafka/driver.js'
+import type { KafkaPartition } from './kafka-partition.js'
+
+/** A batch whose messages wait to be read. */
+export class HeldBatch {
+  /** The next message. */
+  at: number
+  /** All messages were read. */
+  isTaken = false
+  /** It is no longer in the queue, read or not. */
+  isLetGo = false
+  private wake: (() => void) | null = null
+
+  constructor(
+    readonly partition: KafkaPartition,
+    readonly batch: FetchedBatch,
+    from: number,
+  ) {
+    this.at = from
+  }
+
+  /** Calls `fn` when the batch is taken or let go. */
+  onEnd(fn: (() => void) | null): void {
+    this.wake = fn
+  }
+
+  end(): void {
+    this.isLetGo = true
+    this.wake?.()
+  }
+}
+
+/** Batches of several partitions, read by turns, so that a partition with much to read does not keep the others waiting. */
+export class FairQueue {
+  private held: HeldBatch[] = []
+  private turn = 0
+  private waiting: (() => void) | null = null
+
+  get size(): number {
+    return this.held.length
+  }
+
+  /** Puts what is not read yet of the batch into the queue; null where there is nothing. */
+  add(partition: KafkaPartition, batch: FetchedBatch): HeldBatch | null {
+    const { messages } = batch
+    let from = 0
+    while (from < messages.length && messages[from]!.offset < partition.next) from++
+    if (from === messages.length) return null
+    const held = new HeldBatch(partition, batch, from)
+    this.held.push(held)
+    this.wake()
+    return held
+  }
+
+  /** Lets go of a batch; what is not read of it stays unread. */
+  remove(held: HeldBatch): void {
+    const at = this.held.indexOf(held)
+    if (at < 0) return
+    this.held.splice(at, 1)
+    if (at < this.turn) this.turn--
+  }
+
+  /** Lets go of all batches, or of those of some partitions. */
+  release(isMeant: (partition: KafkaPartition) => boolean = () => true): void {
+    for (const held of [...this.held]) {
+      if (!isMeant(held.partition)) continue
+      this.remove(held)
+      held.end()
+    }
+  }
+
+  /** At most `records` and about `bytes`, and at least one record where there is any. Partitions come by turns, each with its share in a row. */
+  take(limit: { readonly records: number; readonly bytes: number }): Incoming<Uint8Array | null>[] {
+    const taken: Incoming<Uint8Array | null>[] = []
+    let { bytes } = limit
+    const share = Math.max(1, Math.ceil(limit.records / Math.max(1, this.held.length)))
+    const bytesShare = Math.max(1, bytes / Math.max(1, this.held.length))
+    while (this.held.length > 0 && taken.length < limit.records) {
+      if (this.turn >= this.held.length) this.turn = 0
+      const held = this.held[this.turn]!
+      const most = Math.min(limit.records, taken.length + share)
+      const left = this.takeOf(held, taken, most, Math.min(bytes, bytesShare))
+      bytes -= left.bytes
+      if (held.isTaken) {
+        this.held.splice(this.turn, 1)
+        held.end()
+      } else this.turn++
+      if (bytes <= 0) break
+    }
+    return taken
+  }
+
+  /** Resolves when there may be something to read, or when it is woken. */
+  filled(): Promise<void> {
+    return new Promise(resolve => {
+      this.waiting = resolve
+    })
+  }
+
+  wake(): void {
+    const { waiting } = this
+    this.waiting = null
+    waiting?.()
+  }
+
+  private takeOf(held: HeldBatch, taken: Incoming<Uint8Array | null>[], most: number, maxBytes: number): { readonly bytes: number } {
+    const { partition, batch } = held
+    const { messages } = batch
+    let bytes = 0
+    while (held.at < messages.length && taken.length < most) {
+      const incoming = incomingOf(messages[held.at]!, partition.name)
+      // One record goes in any case: a larger one than there is room for would never come.
+      if (bytes > 0 && bytes + incoming.bytes! > maxBytes) break
+      bytes += incoming.bytes!
+      taken.push(incoming)
+      held.at++
+      partition.next = (incoming.position as number) + 1
+    }
+    held.isTaken = held.at === messages.length
+    return { bytes }
+  }
+}
+
+function incomingOf({ value, offset, key, headers, timestamp }: FetchedMessage, partition: string): Incoming<Uint8Array | null> {
+  let bytes = (value === null ? 0 : value.byteLength) + (key === null ? 0 : key.byteLength)
+  for (let i = 0; i < headers.length; i++) bytes += headers[i]![0].length + headers[i]![1].byteLength
+  return { value, position: offset, partition, key, headers, timestamp, bytes }
+}

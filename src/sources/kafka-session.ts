@@ -1,0 +1,257 @@
+import { type Backoff, exponentialBackoff } from '../core/backoff.js'
+import { type Clock, delay } from '../core/clock.js'
+import { isRetryable } from '../core/retryable.js'
+import type { Incoming, Prefix, SourceContext, SourceSession } from '../core/source.js'
+import type { Admin, GroupOptions, KafkaDriver } from '../drivers/kafka/driver.js'
+import { CommitCadence } from './kafka-commits.js'
+import { Membership, type MembershipHost } from './kafka-membership.js'
+import { groupOptionsOf, type ResolvedKafkaOptions } from './kafka-options.js'
+import type { KafkaPartition } from './kafka-partition.js'
+import { FairQueue } from './kafka-queue.js'
+import { Watchdog } from './kafka-watchdog.js'
+
+/** One run on a consumer group: see `kafkaSource`. Outlives its memberships. */
+export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, MembershipHost {
+  readonly queue = new FairQueue()
+  readonly commits: CommitCadence
+  readonly group: GroupOptions
+  readonly start: MembershipHost['start']
+  private readonly watchdog: Watchdog
+  private readonly closing = new AbortController()
+  private opening: Promise<Admin> | null = null
+  private membership: Membership | null = null
+  private renewing: Promise<void> | null = null
+  private backoff: Backoff = exponentialBackoff()
+  private failure: { readonly error: unknown } | null = null
+  /** Why there is no member at the moment; told to the run once, which then shows as waiting. */
+  private away: { readonly error: unknown } | null = null
+  /** What the last read gave may not be with the run yet: nothing behind it may be told before. */
+  private isPushing = false
+  private readonly advances = new Map<KafkaPartition, number>()
+  private reading: AbortSignal | null = null
+  private calm: (() => void) | null = null
+  private closed: Promise<void> | null = null
+
+  private constructor(
+    private readonly driver: KafkaDriver,
+    options: ResolvedKafkaOptions,
+    readonly context: SourceContext,
+    readonly clock: Clock,
+  ) {
+    const { groupId, startAt, onRemoved, commitEveryMs, commitEveryRecords } = options
+    this.group = groupOptionsOf(options)
+    this.start = { source: context.source, groupId, startAt, onRemoved, log: context.log }
+    this.commits = new CommitCadence({
+      clock,
+      log: context.log,
+      everyMs: commitEveryMs,
+      everyRecords: commitEveryRecords,
+      owned: () => this.membership?.owned ?? nothing,
+      send: async offsets => this.membership?.commit(offsets),
+      fail: error => this.fail(error),
+    })
+    const { maxWaitMs, sessionTimeoutMs } = this.group
+    this.watchdog = new Watchdog(
+      clock,
+      // Within a session timeout the client may still be trying by itself; after it the group has let the member go in any case.
+      Math.max(3 * maxWaitMs, 10_000, sessionTimeoutMs),
+      () => this.renewing === null && this.membership?.isFetching === true,
+      () => this.renew('the consumer fetches no more', null),
+    )
+  }
+
+  static async open(driver: KafkaDriver, options: ResolvedKafkaOptions, context: SourceContext, clock: Clock): Promise<KafkaSession> {
+    const session = new KafkaSession(driver, options, context, clock)
+    try {
+      await session.join()
+    } catch (error) {
+      await session.close()
+      throw error
+    }
+    session.watchdog.start()
+    return session
+  }
+
+  // ---------- the run asks
+
+  async read(
+    limit: { readonly records: number; readonly bytes: number },
+    signal: AbortSignal,
+  ): Promise<readonly Incoming<Uint8Array | null>[] | null> {
+    this.isPushing = false
+    this.tellAdvances()
+    this.heed(signal)
+    for (;;) {
+      if (this.failure !== null) throw this.failure.error
+      signal.throwIfAborted()
+      const batch = this.queue.take(limit)
+      if (batch.length > 0) {
+        this.isPushing = true
+        return batch
+      }
+      if (this.away !== null) {
+        const { error } = this.away
+        this.away = null
+        throw error
+      }
+      await this.queue.filled()
+    }
+  }
+
+  commit(done: readonly Prefix[]): Promise<void> {
+    return this.commits.commit(done)
+  }
+
+  fenced(partition: string): void {
+    if (this.membership?.owned.has(partition)) this.renew('another owner has taken a partition over in the ledger', null)
+  }
+
+  lag(): ReadonlyMap<string, number> {
+    const lag = new Map<string, number>()
+    for (const [name, partition] of this.membership?.owned ?? nothing) if (partition.isReady) lag.set(name, partition.lag)
+    return lag
+  }
+
+  close(): Promise<void> {
+    this.closed ??= this.shut()
+    return this.closed
+  }
+
+  // ---------- the membership speaks
+
+  async admin(): Promise<Admin> {
+    this.opening ??= this.driver.openAdmin().catch(error => {
+      this.opening = null
+      throw error
+    })
+    return this.opening
+  }
+
+  advance(partition: KafkaPartition, next: number): void {
+    if (this.isPushing) this.advances.set(partition, next)
+    else if (!partition.isLost) this.context.advanced(partition.name, next)
+  }
+
+  fetched(): void {
+    this.watchdog.seen()
+    this.backoff = exponentialBackoff()
+  }
+
+  crashed(error: Error): void {
+    if (isRetryable(error)) this.renew('the consumer crashed', error)
+    else this.fail(error)
+  }
+
+  fail(error: unknown): void {
+    if (this.closing.signal.aborted) return
+    this.failure ??= { error }
+    this.queue.wake()
+  }
+
+  // ---------- joining
+
+  private async join(): Promise<void> {
+    this.membership = new Membership(this)
+    await this.membership.join(this.driver)
+  }
+
+  /** Ends the membership and begins another, with growing pauses. What was read and is not settled comes again. */
+  private renew(reason: string, error: Error | null): void {
+    if (this.renewing !== null || this.closing.signal.aborted) return
+    this.context.log.warn('joining the group anew', { reason, error: error === null ? null : String(error) })
+    this.noteAway(error)
+    // Leaves before the partitions are given up, where there is still somebody to take it.
+    this.commits.tick()
+    const old = this.membership
+    old?.end()
+    this.renewing = this.rejoin(old)
+      .catch(failed => this.fail(failed))
+      .finally(() => {
+        this.renewing = null
+      })
+  }
+
+  private async rejoin(old: Membership | null): Promise<void> {
+    await old?.leave()
+    const { signal } = this.closing
+    while (!signal.aborted) {
+      const { delayMs } = this.backoff
+      this.backoff = this.backoff.next()
+      await delay(this.clock, delayMs, signal).catch(() => {})
+      if (signal.aborted) return
+      try {
+        return await this.join()
+      } catch (error) {
+        const failed = this.membership
+        failed?.end()
+        await failed?.leave()
+        if (!isRetryable(error)) throw error
+        this.context.log.warn('joining the group failed; trying again', { error: String(error) })
+        this.noteAway(error)
+      }
+    }
+  }
+
+  private noteAway(error: unknown): void {
+    if (error === null) return
+    this.away = { error }
+    this.queue.wake()
+  }
+
+  // ---------- the run's pace
+
+  private tellAdvances(): void {
+    if (this.advances.size === 0) return
+    for (const [partition, next] of this.advances) if (!partition.isLost) this.context.advanced(partition.name, next)
+    this.advances.clear()
+  }
+
+  /** From the moment reading ends, commits wait for nothing: the run is stopping. */
+  private heed(signal: AbortSignal): void {
+    if (signal === this.reading) return
+    this.reading?.removeEventListener('abort', this.onStop)
+    this.calm?.()
+    this.calm = null
+    this.reading = signal
+    if (!signal.aborted) signal.addEventListener('abort', this.onStop, { once: true })
+  }
+
+  private readonly onStop = (): void => {
+    this.calm = this.commits.hurry()
+    this.commits.tick()
+    this.queue.wake()
+  }
+
+  private async shut(): Promise<void> {
+    const { membership } = this
+    this.closing.abort()
+    this.watchdog.stop()
+    this.reading?.removeEventListener('abort', this.onStop)
+    this.queue.wake()
+    try {
+      await this.lastCommit()
+    } finally {
+      this.commits.stop()
+      membership?.end()
+      await this.renewing
+      await membership?.leave()
+      const admin = await this.opening?.catch(() => null)
+      await admin?.close()
+    }
+  }
+
+  /** A group in a rebalance takes commits again when it is over: a few attempts, each of what is settled then. */
+  private async lastCommit(): Promise<void> {
+    for (let backoff = exponentialBackoff(), attempt = 1; ; backoff = backoff.next(), attempt++) {
+      try {
+        return await this.commits.flush()
+      } catch (error) {
+        if (!isRetryable(error) || attempt >= LAST_ATTEMPTS) throw error
+      }
+      await delay(this.clock, backoff.delayMs)
+    }
+  }
+}
+
+const LAST_ATTEMPTS = 5
+const nothing: ReadonlyMap<string, KafkaPartition> = new Map()
