@@ -50,6 +50,7 @@ export { definePipeline, type Pipeline, type PipelineDefinition, type Sources, t
 export type { PipelineRun, RunSnapshot, RunState, StartOptions } from './runtime/run.js'
 export type { RunSummary } from './runtime/tally.js'
 export { fanOut } from './sinks/fan-out.js'
+export { type KafkaSinkOptions, kafkaSink } from './sinks/kafka.js'
 export { type MemorySink, memorySink } from './sinks/memory.js'
 export { type PostgresSinkLimits, type PostgresSinkOptions, postgresSink } from './sinks/postgres.js'
 export { route } from './sinks/route.js'
