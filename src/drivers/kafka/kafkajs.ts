@@ -4,6 +4,7 @@ import type { Logger } from '../../core/log.js'
 import { batchCodec } from './codecs.js'
 import type { KafkaDriver, MakeDriver } from './driver.js'
 import { openKafkajsAdmin } from './kafkajs-admin.js'
+import { type FetchParts, fetchDecoder } from './kafkajs-fetch.js'
 import { joinKafkajsGroup } from './kafkajs-group.js'
 import { type CommittingGroup, type Kafkajs, shortRetry } from './kafkajs-parts.js'
 import { openKafkajsProducer } from './kafkajs-producer.js'
@@ -22,6 +23,7 @@ interface InnerGroup extends CommittingGroup {
 }
 
 mendIdleTimer()
+mendFetch()
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel, PartitionAssigners, Partitioners } =
   require('kafkajs') as typeof import('kafkajs')
 const groups = rememberGroups()
@@ -115,6 +117,16 @@ function mendIdleTimer(): void {
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this)
   }
+}
+
+/** So that a batch which cannot be read is named. kafkajs looks this function up at every fetch. */
+function mendFetch(): void {
+  const response = require('kafkajs/src/protocol/requests/fetch/v11/response.js') as { decode: ReturnType<typeof fetchDecoder> }
+  response.decode = fetchDecoder({
+    Decoder: require('kafkajs/src/protocol/decoder.js'),
+    decodeBatch: require('kafkajs/src/protocol/recordBatch/v0/decoder.js'),
+    decodeMessages: require('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js'),
+  } as FetchParts)
 }
 
 function asKafkajsCodec(name: Parameters<typeof batchCodec>[0]): object {
