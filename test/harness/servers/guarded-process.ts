@@ -4,11 +4,13 @@ import { createInterface } from 'node:readline'
 
 /**
  * Runs the program given after the directory and the signal, prints its pid, and ends it by that signal when the standard input closes: so nothing is
- * left behind even when the test run itself is killed. Unless told `keep`, it takes the directory with it.
+ * left behind even when the test run itself is killed. Unless told `keep`, it takes the directory with it. It heeds no signal itself: a shell tells of
+ * a killed program on a standard error that may be gone with the run.
  */
 const GUARD = `
 dir=$1; signal=$2; shift 2
 "$@" & pid=$!
+trap '' PIPE INT HUP TERM
 echo "$pid"
 read -r word other
 [ "$other" ] && signal=$other
