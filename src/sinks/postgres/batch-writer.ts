@@ -37,7 +37,7 @@ const NONE: ReadonlyMap<number, unknown> = new Map()
 /** Writes batches into one table: as one message while all goes well, else row by row as far as it must. */
 export class BatchWriter {
   private readonly sql: WriteSql
-  /** Encoded rows that the server has taken: the next batches are encoded into their memory. */
+  /** Encoded rows that the server has taken or refused: the next batches are encoded into their memory. */
   private readonly spare: Buffer[] = []
 
   constructor(private readonly parts: WriterParts) {
@@ -78,13 +78,19 @@ export class BatchWriter {
     try {
       await formerOwners.outwaiting(session, connection, () => sendTogether(connection, statements))
       ledger?.noteCertain(batch.covers)
-      for (const { copy } of rows) if (copy !== undefined && this.spare.length < MAX_SPARE) this.spare.push(copy)
+      this.spareCopies(rows)
     } catch (error) {
+      // A retry each few seconds would else leave some MB: what is still on its way belongs to a transaction that the server has given up.
+      if (!isOutcomeUnknown(error)) this.spareCopies(rows)
       await this.explain(connection, error, batch.covers)
       if (groups.length === 0 || !isRecordFault(error)) throw error
       const refusal = error as MillraceError
       await formerOwners.outwaiting(session, connection, () => this.writeWithoutRefused(connection, groups, batch, refusal))
     }
+  }
+
+  private spareCopies(statements: readonly Statement[]): void {
+    for (const { copy } of statements) if (copy !== undefined && this.spare.length < MAX_SPARE) this.spare.push(copy)
   }
 
   /** Throws what the ledger says of a failed write, if it was the ledger's doing. */
