@@ -8,7 +8,7 @@ import { SharedResources } from './resources.js'
 
 const USAGE = `npm run bench [id…] [-- --json] [--quick] [--list]
 
-  id        figures to measure, or the part of an id before its dot (engine, postgres, memory, start); default all
+  id        figures to measure, or the part of an id before its dot (engine, postgres, kafka, memory, start); default all
   --json    one line of JSON a figure, and nothing else on stdout
   --quick   a small volume and one run: shows that a figure works, and says nothing of its goal
   --list    the figures there are
@@ -51,6 +51,7 @@ async function measureWith(resources: SharedResources, id: string, options: Opti
     const setting = await figure.prepare?.({
       ...options,
       postgres: () => resources.postgres(),
+      topic: (partitions, config) => resources.topic(partitions, config),
       directory: () => resources.directory(),
     })
     return await measure(id, figure, setting, options)

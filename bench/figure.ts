@@ -1,5 +1,5 @@
 /** What `ours` and `limit` are numbers of. */
-export type Unit = 'records/s' | 'ns a record' | 'ms' | 'MB'
+export type Unit = 'records/s' | 'ns a record' | 'ms' | 'MB' | '%'
 
 /** A number for a side that measures one thing, else numbers by name: a comparison then says `side.name`. */
 export type Measured = number | Readonly<Record<string, number>>
@@ -17,10 +17,18 @@ export interface Options {
   readonly quick: boolean
 }
 
+/** A topic and where it is. */
+export interface Topic {
+  readonly brokers: readonly string[]
+  readonly topic: string
+}
+
 /** What a figure may use while it prepares. */
 export interface Resources extends Options {
   /** The address of an empty database of a real Postgres; the server is shared by the figures of one run, and stopped at its end. */
   postgres(): Promise<string>
+  /** A new topic of a real Kafka, deleted after the figure; the broker is shared by the figures of one run, and stopped at its end. */
+  topic(partitions: number, config?: Readonly<Record<string, string>>): Promise<Topic>
   /** A new directory, removed after the figure. */
   directory(): Promise<string>
 }

@@ -3,10 +3,14 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { LocalKafka } from '../test/harness/servers/local-kafka.js'
 import { LocalPostgres } from '../test/harness/servers/local-postgres.js'
+import type { Topic } from './figure.js'
+import { KafkaTopics } from './kafka-topics.js'
 
-/** What the figures of one run share, made when first asked for: a server, databases, directories. */
+/** What the figures of one run share, made when first asked for: servers, databases, topics, directories. */
 export class SharedResources {
+  private broker: Promise<{ readonly topics: KafkaTopics; stop(): Promise<void> }> | null = null
   private server: Promise<{ readonly address: string; stop(): Promise<void> }> | null = null
   private readonly databases: string[] = []
   private readonly directories: string[] = []
@@ -31,8 +35,15 @@ export class SharedResources {
     return url.href
   }
 
-  /** Drops the databases and directories of the figure that has ended. */
+  /** A new topic of the Kafka that `KAFKA_BROKERS` names, else of a broker of this machine's Java. */
+  async topic(partitions: number, config: Readonly<Record<string, string>> = {}): Promise<Topic> {
+    this.broker ??= startKafka()
+    return (await this.broker).topics.create(partitions, config)
+  }
+
+  /** Drops the databases, topics and directories of the figure that has ended. */
   async clear(): Promise<void> {
+    await (await this.broker)?.topics.clear()
     if (this.server !== null) {
       const { address } = await this.server
       for (const name of this.databases.splice(0))
@@ -45,9 +56,17 @@ export class SharedResources {
     try {
       await this.clear()
     } finally {
+      await (await this.broker)?.stop()
       await (await this.server)?.stop()
     }
   }
+}
+
+async function startKafka(): Promise<{ readonly topics: KafkaTopics; stop(): Promise<void> }> {
+  const given = process.env['KAFKA_BROKERS']
+  if (given) return { topics: new KafkaTopics(given), stop: async () => {} }
+  const broker = await LocalKafka.create()
+  return { topics: new KafkaTopics(broker.address), stop: () => broker.stop() }
 }
 
 async function startPostgres(): Promise<{ readonly address: string; stop(): Promise<void> }> {

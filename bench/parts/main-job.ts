@@ -1,5 +1,5 @@
 import { decode, definePipeline, filesSource, handle, type Pipeline, postgres, postgresQuarantine, postgresSink, validate } from 'millrace'
-import { Sale, type SaleRow, sales } from './sales.js'
+import { cleaned, Sale, sales } from './sales.js'
 import { JSON_FILE, type SalesSetting } from './sales-database.js'
 import { nextName } from './sales-sink.js'
 
@@ -9,18 +9,7 @@ export function mainJob({ address, directory }: Pick<SalesSetting, 'address' | '
   return definePipeline({
     name: nextName(),
     source: filesSource({ root: directory, paths: JSON_FILE, format: 'ndjson' }),
-    steps: lines =>
-      lines.pipe(
-        decode('json'),
-        validate(Sale),
-        handle(
-          (sale): SaleRow => ({
-            ...sale,
-            customer: sale.customer.trim(),
-            email: sale.email.toLowerCase(),
-          }),
-        ),
-      ),
+    steps: lines => lines.pipe(decode('json'), validate(Sale), handle(cleaned)),
     sink: postgresSink(database, sales, { mode: 'append', ledger: true }),
     onFailure: postgresQuarantine(database),
   })

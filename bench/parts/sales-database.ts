@@ -80,7 +80,8 @@ export async function emptied(client: pg.Client): Promise<void> {
   await client.query('checkpoint')
 }
 
-async function mustHold(client: pg.Client, expected: number): Promise<void> {
+/** Throws where the table of sales holds another number of rows. */
+export async function mustHold(client: pg.Client, expected: number): Promise<void> {
   const { rows } = await client.query<{ count: string }>('select count(*) from sales')
   if (Number(rows[0]!.count) !== expected) throw new Error(`the table holds ${rows[0]!.count} rows, expected were ${expected}`)
 }

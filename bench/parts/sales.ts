@@ -49,6 +49,9 @@ export const Sale = {
   },
 } as const
 
+/** What the main job does to a sale. */
+export const cleaned = (sale: SaleRow): SaleRow => ({ ...sale, customer: sale.customer.trim(), email: sale.email.toLowerCase() })
+
 const NAMES = ['Ada Lovelace', 'Grace Hopper', 'Jürgen Müller', 'Chloé Dubois', 'Nikola Tesla', 'Marie Curie', '田中 美咲']
 const WORDS =
   'delivered to the front desk and signed for by a neighbour who asked to be called before the next parcel comes this way again or else by mail'.split(
