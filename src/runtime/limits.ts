@@ -6,7 +6,7 @@ import type { BatchLimits } from '../core/sink.js'
 export interface Limits {
   /** Unsettled records, children of splits included. Default (maxConcurrentWrites + 1) × batch.maxRecords; never below batch.maxRecords. */
   readonly maxInFlight: number
-  /** Unsettled bytes, as read. Default (maxConcurrentWrites + 1) × batch.maxBytes, at least 8 MiB; a larger single record goes alone. */
+  /** Unsettled bytes, as read. Default (maxConcurrentWrites + 1) × batch.maxBytes, at least 4 MiB; a larger single record goes alone. */
   readonly maxInFlightBytes: number
   /** A larger record fails with `MILL_RECORD_TOO_LARGE`. Bytes, default 8 MiB. */
   readonly maxRecordBytes: number
@@ -24,7 +24,7 @@ export interface Limits {
 
 // One batch fills while the others are written: with room for two, nothing was faster, and 28 MB more were held (bench memory.stalled). What is in
 // flight takes three to five times its bytes as read: a window of 64 MiB held 350 MB of records of 16 KB.
-const MIN_WINDOW_BYTES = 8 * 1024 * 1024
+const MIN_WINDOW_BYTES = 4 * 1024 * 1024
 
 const BATCH_DEFAULTS: BatchLimits = { maxRecords: 1_000, maxBytes: 4 * 1024 * 1024, maxWaitMs: 100 }
 
