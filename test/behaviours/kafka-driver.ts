@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import type {
   GroupHandlers,
   GroupMember,
@@ -8,7 +8,7 @@ import type {
   OutgoingMessage,
   TopicPartition,
 } from '../../src/drivers/kafka/driver.js'
-import type { KafkaTools } from '../harness/kafka-tools.js'
+import { compacted, type KafkaTools } from '../harness/kafka-tools.js'
 import { until } from '../harness/servers/server.js'
 
 /** A driver to be tested, and the cluster it is tested on. */
@@ -53,6 +53,8 @@ class Watcher implements GroupHandlers {
   readonly skipped: [number, number][] = []
   readonly assignments: { readonly partitions: readonly TopicPartition[]; readonly isSameMember: boolean }[] = []
   readonly crashes: Error[] = []
+  /** What each batch asked for. */
+  readonly fetched: number[] = []
   /** Where each partition is read on. */
   readonly next = new Map<number, number>()
   rebalances = 0
@@ -68,6 +70,7 @@ class Watcher implements GroupHandlers {
     this.rebalances++
   }
   onBatch: GroupHandlers['onBatch'] = async (batch, control) => {
+    this.fetched.push(batch.fetchedOffset)
     for (const { offset, key, value, headers } of batch.messages) {
       if (!control.isLive()) return
       this.seen.push({
@@ -158,4 +161,280 @@ export function describeKafkaDriver({ kafka, driver }: DriverWorld): void {
     const [, read] = (await kafka.read(topic)).sort((a, b) => a.partition - b.partition)
     expect(read).toMatchObject({ timestamp: 1_700_000_000_000 })
   })
+
+  const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+  it.each(codecs)('writes %s so that the broker reads it, and reads what the broker packed anew', async codec => {
+    const ofBroker = { none: 'gzip', gzip: 'snappy', snappy: 'lz4', lz4: 'zstd', zstd: 'uncompressed' }[codec]
+    const [kept, repacked] = [await kafka.createTopic(), await kafka.createTopic(1, { 'compression.type': ofBroker })]
+    // More than one block of xerial's framing (32 KiB) in the one batch.
+    const values = Array.from({ length: 300 }, (_, i) => `${i} `.repeat(100))
+    await produce(
+      [kept, repacked].flatMap(topic => values.map(value => message(topic, value))),
+      codec,
+    )
+    for (const topic of [kept, repacked]) {
+      await asMember(groupOptions(kafka.name('group'), [topic]), async watcher => {
+        await eventually(() => expect(watcher.seen).toHaveLength(values.length))
+        expect(watcher.values).toEqual(values)
+      })
+    }
+  })
+
+  it('passes over control records and what was aborted, and tells where it goes on', async () => {
+    const topic = await kafka.createTopic()
+    await kafka.produceTransaction(topic, [{ value: 'kept' }])
+    await kafka.produceTransaction(topic, [{ value: 'lost' }], 'abort')
+    await asMember(groupOptions(kafka.name('group'), [topic]), async watcher => {
+      await eventually(() => expect(watcher.next.get(0)).toBe(4))
+      expect(watcher.values).toEqual(['kept'])
+    })
+    const alone = await kafka.createTopic()
+    await kafka.produceTransaction(alone, [{ value: 'lost' }], 'abort')
+    await asMember(groupOptions(kafka.name('group'), [alone]), async watcher => {
+      await eventually(() => expect(watcher.skipped).toContainEqual([0, 2]))
+      expect(watcher.seen).toEqual([])
+    })
+  })
+
+  it('reads on over what compaction removed', async () => {
+    const topic = await kafka.createTopic(1, compacted)
+    await kafka.produce(
+      topic,
+      Array.from({ length: 20 }, (_, i) => ({ key: 'same', value: `${i}` })),
+    )
+    await kafka.compact(topic, 1)
+    await asMember(groupOptions(kafka.name('group'), [topic]), async watcher => {
+      const offsets = (await kafka.read(topic)).map(({ offset }) => offset)
+      await eventually(() => expect(watcher.seen.map(({ offset }) => offset)).toEqual(offsets))
+      expect(offsets[0]).toBe(19)
+      expect(watcher.fetched[0]).toBe(0)
+    })
+  })
+
+  it('commits in one attempt, also before the first batch, and another member goes on there', async () => {
+    const topic = await kafka.createTopic()
+    await produce(['a', 'b', 'c'].map(value => message(topic, value)))
+    const group = kafka.name('group')
+    const pausing = new Watcher()
+    pausing.onJoin = member => member.pause([{ topic, partition: 0 }])
+    const options = groupOptions(group, [topic])
+    await asMember(
+      options,
+      async (watcher, member) => {
+        await member.commit([{ topic, partition: 0, offset: 2 }])
+        expect(watcher.seen).toEqual([])
+      },
+      pausing,
+    )
+    expect(await kafka.committed(group, topic)).toEqual([2])
+    await asMember(options, async watcher => {
+      await eventually(() => expect(watcher.values).toEqual(['c']))
+    })
+  })
+
+  it('refuses a commit of a member that has left, as one to be made anew', async () => {
+    const topic = await kafka.createTopic()
+    const member = await driver().joinGroup(groupOptions(kafka.name('group'), [topic]), new Watcher())
+    await member.stop()
+    await expect(member.commit([{ topic, partition: 0, offset: 0 }])).rejects.toMatchObject({ code: 'MILL_KAFKA_REFUSED', retryable: true })
+  })
+
+  it('obeys a seek and a pause made while it is told of its partitions', async () => {
+    const topic = await kafka.createTopic(2)
+    await produce([0, 1].flatMap(partition => ['a', 'b', 'c'].map(value => message(topic, value, { partition }))))
+    const watcher = new Watcher()
+    watcher.onJoin = member => {
+      member.seek({ topic, partition: 0, offset: 2 })
+      member.pause([{ topic, partition: 1 }])
+    }
+    await asMember(
+      groupOptions(kafka.name('group'), [topic]),
+      async (_, member) => {
+        await eventually(() => expect(watcher.values).toEqual(['c']))
+        member.resume([{ topic, partition: 1 }])
+        await eventually(() => expect(watcher.values).toEqual(['c', 'a', 'b', 'c']))
+        member.seek({ topic, partition: 0, offset: 1 })
+        await eventually(() => expect(watcher.values.slice(4)).toEqual(['b', 'c']))
+      },
+      watcher,
+    )
+  })
+
+  it('stays the same member over a rebalance, shares the partitions, and commits in the generation of now', async () => {
+    const topic = await kafka.createTopic(2)
+    const options = groupOptions(kafka.name('group'), [topic])
+    await asMember(options, async (first, member) => {
+      expect(first.assignments).toEqual([{ isSameMember: false, partitions: both(topic) }])
+      await asMember(options, async second => {
+        await eventually(() => expect([first.last, second.last].map(of => of?.partitions.length)).toEqual([1, 1]))
+        expect(first.last?.isSameMember).toBe(true)
+        expect(first.rebalances).toBeGreaterThan(0)
+        await member.commit([{ ...first.last!.partitions[0]!, offset: 0 }])
+      })
+      await eventually(() => expect(first.last?.partitions).toHaveLength(2))
+      expect(first.last?.isSameMember).toBe(true)
+      expect(first.crashes).toEqual([])
+    })
+  })
+
+  it('gives what was not resolved again, after a rebalance too', async () => {
+    const topic = await kafka.createTopic()
+    await produce([message(topic, 'again')])
+    const watcher = new Watcher()
+    watcher.onBatch = async (batch, control) => {
+      watcher.seen.push(...batch.messages.map(({ offset }) => ({ partition: 0, offset, key: null, value: null, headers: [] })))
+      if (watcher.seen.length > 2) control.resolve(batch.nextOffset)
+    }
+    await asMember(groupOptions(kafka.name('group'), [topic]), () => eventually(() => expect(watcher.seen).toHaveLength(3)), watcher)
+  })
+
+  it('joins all topics that an expression matches', async () => {
+    const prefix = kafka.name('match')
+    for (const name of ['a', 'b']) await kafka.createTopic(1, {}, `${prefix}-${name}`)
+    await asMember(groupOptions(kafka.name('group'), new RegExp(`^${prefix}-`)), async (watcher, member) => {
+      expect(member.topics).toEqual([`${prefix}-a`, `${prefix}-b`])
+      expect(watcher.last?.partitions).toHaveLength(2)
+    })
+    await expect(driver().joinGroup(groupOptions('g', new RegExp(`^${prefix}$`)), new Watcher())).rejects.toMatchObject({
+      code: 'MILL_TOPIC_UNKNOWN',
+    })
+  })
+
+  it('does next to nothing while there is nothing', async () => {
+    const topic = await kafka.createTopic()
+    await asMember(groupOptions(kafka.name('group'), [topic], { maxWaitMs: 500 }), async watcher => {
+      await eventually(() => expect(watcher.fetches).toBeGreaterThan(1))
+      const timers = vi.spyOn(globalThis, 'setTimeout')
+      try {
+        const before = watcher.fetches
+        await eventually(() => expect(watcher.fetches).toBeGreaterThan(before + 3))
+        // The harness's own polling is among them; without the mend kafkajs alone sets some 2,000 a second.
+        expect(timers.mock.calls.length).toBeLessThan(400)
+      } finally {
+        timers.mockRestore()
+      }
+    })
+  })
+
+  it('says that a topic is not there, and which are', async () => {
+    const topic = await kafka.createTopic()
+    const missing = kafka.name('missing')
+    const expected = { code: 'MILL_TOPIC_UNKNOWN', retryable: false, details: { topic: missing } }
+    await expect(driver().joinGroup(groupOptions('g', [topic, missing]), new Watcher())).rejects.toMatchObject(expected)
+    await expect(produce([message(missing, 'x')])).rejects.toMatchObject({ code: 'MILL_TOPIC_UNKNOWN', retryable: false })
+    const admin = await driver().openAdmin()
+    try {
+      await expect(admin.ranges(missing)).rejects.toMatchObject(expected)
+    } finally {
+      await admin.close()
+    }
+  })
+
+  it('says that nothing listens at an address', async () => {
+    const brokers = ['127.0.0.1:1']
+    const expected = {
+      code: 'MILL_KAFKA_AWAY',
+      retryable: true,
+      message: expect.stringMatching(/127\.0\.0\.1:1 cannot be reached: .*ECONNREFUSED.*check brokers/),
+    }
+    await expect(driver({ brokers }).openAdmin()).rejects.toMatchObject(expected)
+    await expect(driver({ brokers }).openProducer({ compression: 'none', requestTimeoutMs: 5_000 })).rejects.toMatchObject(expected)
+    await expect(driver({ brokers }).joinGroup(groupOptions('g', ['t']), new Watcher())).rejects.toMatchObject(expected)
+  })
+
+  it('says that a broker takes no TLS', async () => {
+    const error = await driver({ ssl: true })
+      .openAdmin()
+      .then(undefined, of => of)
+    expect(error.message).toMatch(/ssl/)
+  })
+
+  it('answers about topics, offsets and groups', async () => {
+    const admin = await driver().openAdmin()
+    try {
+      const topic = kafka.name('made')
+      await admin.createTopic(topic, { partitions: 2, config: { 'retention.ms': '-1' } })
+      await admin.createTopic(topic, { partitions: 2 })
+      expect(await admin.topics()).toContain(topic)
+      await produce([1_000, 2_000, 3_000].map(timestamp => message(topic, 'x', { partition: 1, timestamp })))
+      await kafka.deleteRecords(topic, 1, 1)
+      expect(await admin.ranges(topic)).toEqual([
+        { partition: 0, low: 0, high: 0 },
+        { partition: 1, low: 1, high: 3 },
+      ])
+      expect(await admin.offsetsAt(topic, 2_500)).toEqual([
+        { partition: 0, offset: 0 },
+        { partition: 1, offset: 2 },
+      ])
+      expect(await admin.offsetsAt(topic, 9_000)).toEqual([
+        { partition: 0, offset: 0 },
+        { partition: 1, offset: 3 },
+      ])
+      const group = kafka.name('group')
+      expect(await admin.committed(group, [topic])).toEqual([])
+      await kafka.commit(group, topic, 1, 2)
+      expect(await admin.committed(group, [topic])).toEqual([{ topic, partition: 1, offset: 2 }])
+    } finally {
+      await admin.close()
+    }
+  })
+
+  it('picks partitions by key as Java does, or as it is told', async () => {
+    const topic = await kafka.createTopic(8)
+    const keys = Array.from({ length: 20 }, (_, i) => `key-${i}`)
+    await produce(keys.map(key => message(topic, 'ours', { key: bytes(key) })))
+    await kafka.produce(
+      topic,
+      keys.map(key => ({ key, value: 'theirs' })),
+    )
+    const found = new Map<string, Set<number>>()
+    for (const { key, partition } of await kafka.read(topic)) found.set(`${key}`, (found.get(`${key}`) ?? new Set()).add(partition))
+    expect([...found.values()].map(({ size }) => size)).toEqual(keys.map(() => 1))
+
+    const other = await kafka.createTopic(3)
+    const producer = await driver().openProducer({
+      compression: 'none',
+      requestTimeoutMs: 10_000,
+      partitioner: ({ value }, partitions) => Number(Buffer.from(value!).toString()) % partitions,
+    })
+    await producer.send(['0', '1', '5'].map(value => message(other, value)))
+    await producer.close()
+    expect((await kafka.read(other)).map(({ partition, value }) => [partition, `${value}`])).toEqual([
+      [0, '0'],
+      [1, '1'],
+      [2, '5'],
+    ])
+  })
+
+  it('takes batches larger than a request, and keeps their order', async () => {
+    const topic = await kafka.createTopic()
+    const values = Array.from({ length: 30 }, (_, i) => `${i}:`.padEnd(100_000, 'x'))
+    await produce(values.map(value => message(topic, value)))
+    expect((await kafka.read(topic)).map(({ value }) => `${value}`)).toEqual(values)
+  })
+
+  it('tells which message is too large, has what stands before it, and goes on', async () => {
+    const topic = await kafka.createTopic(1, { 'max.message.bytes': '2000' })
+    const producer = await driver().openProducer({ compression: 'none', requestTimeoutMs: 10_000 })
+    const given = ['a', 'b', 'c'.repeat(5_000), 'd'].map(value => message(topic, value))
+    await expect(producer.send(given)).rejects.toMatchObject({
+      code: 'MILL_MESSAGE_TOO_LARGE',
+      retryable: false,
+      details: { topic, index: 2 },
+    })
+    await producer.send(given.slice(3))
+    await producer.close()
+    expect((await kafka.read(topic)).map(({ value }) => `${value}`)).toEqual(['a', 'b', 'd'])
+  })
+
+  it('sends one after the other what is sent at once', async () => {
+    const topic = await kafka.createTopic()
+    const producer = await driver().openProducer({ compression: 'none', requestTimeoutMs: 10_000 })
+    await Promise.all(['a', 'b', 'c'].map(value => producer.send([message(topic, value)])))
+    await producer.close()
+    expect((await kafka.read(topic)).map(({ value }) => `${value}`)).toEqual(['a', 'b', 'c'])
+    await expect(producer.send([message(topic, 'late')])).rejects.toThrow('closed')
+  })
 }
+
+const both = (topic: string) => [0, 1].map(partition => ({ topic, partition }))

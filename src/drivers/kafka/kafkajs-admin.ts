@@ -7,7 +7,7 @@ import type { Kafkajs } from './kafkajs-parts.js'
 const MAX_SHOWN = 20
 
 /** Asks the cluster. */
-export async function openKafkajsAdmin(kafkajs: Kafkajs): Promise<Admin> {
+export async function openKafkajsAdmin(kafkajs: Kafkajs): Promise<Admin & { known(topic: string): Promise<unknown> }> {
   const admin = kafkajs.client().admin()
   try {
     await admin.connect()
@@ -24,6 +24,7 @@ export async function openKafkajsAdmin(kafkajs: Kafkajs): Promise<Admin> {
   }
   const known = (topic: string) => ask(`look for topic ${topic}`, () => admin.fetchTopicMetadata({ topics: [topic] }), topic)
   return {
+    known,
     topics: () => ask('list the topics', () => admin.listTopics()),
     ranges: async topic => {
       await known(topic)
@@ -58,7 +59,7 @@ export async function resolveTopics(kafkajs: Kafkajs, topics: readonly string[] 
   const admin = await openKafkajsAdmin(kafkajs)
   try {
     if (!(topics instanceof RegExp)) {
-      for (const topic of topics) await admin.ranges(topic)
+      await Promise.all(topics.map(topic => admin.known(topic)))
       return [...topics]
     }
     const existing = await admin.topics()
