@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeKafka, withKafka } from '../harness/kafka.js'
+import { PostgresProxy, type ProxiedMessage } from '../harness/postgres-proxy.js'
+import { until } from '../harness/servers/server.js'
+import { inKafkaWorld, MemberProgram } from './kafka/world.js'
+
+const TIMES = process.env['MILLRACE_LONG'] ? 10 : 1
+
+/** What the database answers to a transaction under an old epoch: the ledger's statement divides by zero. */
+const isFenced = ({ from, type, text }: ProxiedMessage): boolean => from === 'server' && type === 'E' && text.includes('22012')
+
+describeKafka('a member of a consumer group that is frozen past its session', () => {
+  const kafka = withKafka()
+  let program: MemberProgram
+  beforeAll(async () => {
+    program = await MemberProgram.build()
+  })
+  afterAll(() => program.remove())
+
+  /** Freezes one of two members while it writes, until the other has written on, and lets both run to the end. */
+  const frozen = (verdict: 'half' | 'hold', letter: 'd' | 'c') =>
+    inKafkaWorld({ program, kafka }, async world => {
+      const proxy = await PostgresProxy.start(world.connection)
+      try {
+        const member = world.join(proxy.address)
+        world.join()
+        for (let time = 0; time < TIMES; time++) {
+          await world.owners(2)
+          await world.progress(500)
+          await new Promise<void>(resolve => {
+            let isFrozen = false
+            proxy.decide = ({ from, type }) => {
+              if (isFrozen) return 'hold'
+              if (from !== 'client' || type !== letter) return 'pass'
+              isFrozen = true
+              member.freeze()
+              resolve()
+              return verdict
+            }
+          })
+          await world.owners(1)
+          await world.progress(1_000)
+          let fenced = 0
+          proxy.decide = message => {
+            if (isFenced(message)) fenced++
+            return 'pass'
+          }
+          proxy.release()
+          member.thaw()
+          await until(30_000, () => expect(fenced).toBeGreaterThan(0))
+          // It joins again.
+          await world.owners(2)
+        }
+        await world.settle()
+        await world.leave()
+        await world.check()
+      } finally {
+        await world.close()
+        await proxy.close()
+      }
+    })
+
+  it(
+    'in the middle of its rows, is refused by the database when it is woken, joins again, and doubles nothing',
+    () => frozen('half', 'd'),
+    TIMES * 90_000,
+  )
+  it(
+    'with all rows of a batch sent, is refused by the database when it is woken, joins again, and doubles nothing',
+    () => frozen('hold', 'c'),
+    TIMES * 90_000,
+  )
+})
