@@ -79,14 +79,14 @@ export class FairQueue {
     while (this.held.length > 0 && taken.length < limit.records) {
       if (this.turn >= this.held.length) this.turn = 0
       const held = this.held[this.turn]!
-      const most = Math.min(limit.records, taken.length + share)
-      const left = this.takeOf(held, taken, most, Math.min(bytes, bytesShare))
-      bytes -= left.bytes
+      const before = taken.length
+      bytes -= this.takeOf(held, taken, Math.min(limit.records, before + share), bytes, bytesShare)
       if (held.isTaken) {
         this.held.splice(this.turn, 1)
         held.end()
       } else this.turn++
-      if (bytes <= 0) break
+      // The next in turn is larger than what is left.
+      if (taken.length === before) break
     }
     return taken
   }
@@ -104,21 +104,22 @@ export class FairQueue {
     waiting?.()
   }
 
-  private takeOf(held: HeldBatch, taken: Incoming<Uint8Array | null>[], most: number, maxBytes: number): { readonly bytes: number } {
+  /** Takes of one batch until there are `most` in all, or its share of bytes is used up; gives the bytes taken. */
+  private takeOf(held: HeldBatch, taken: Incoming<Uint8Array | null>[], most: number, bytesLeft: number, bytesShare: number): number {
     const { partition, batch } = held
     const { messages } = batch
     let bytes = 0
-    while (held.at < messages.length && taken.length < most) {
+    while (held.at < messages.length && taken.length < most && bytes < bytesShare) {
       const incoming = incomingOf(messages[held.at]!, partition.name)
       // One record goes in any case: a larger one than there is room for would never come.
-      if (bytes > 0 && bytes + incoming.bytes! > maxBytes) break
+      if (taken.length > 0 && bytes + incoming.bytes! > bytesLeft) break
       bytes += incoming.bytes!
       taken.push(incoming)
       held.at++
       partition.next = (incoming.position as number) + 1
     }
     held.isTaken = held.at === messages.length
-    return { bytes }
+    return bytes
   }
 }
 
