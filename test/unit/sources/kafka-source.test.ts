@@ -1,8 +1,9 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { definePipeline, memorySink, transform } from '../../../src/index.js'
+import { definePipeline, handle, memorySink, memoryStore, transform } from '../../../src/index.js'
 import { kafkaSourceOn } from '../../../src/sources/kafka.js'
 import { virtualClock } from '../../../src/testing/virtual-clock.js'
-import { FakeKafka } from '../../harness/fake-kafka.js'
+import { FakeKafka, refusal } from '../../harness/fake-kafka.js'
 
 const texts = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`)
 
@@ -32,5 +33,272 @@ describe('a run on the fake', () => {
     expect(Object.fromEntries(kafka.group('g').committed)).toEqual({ 't/0': 35, 't/1': 35, 't/2': 35, 't/3': 35 })
     await clock.until(run.stop())
     expect(clock.pending).toBe(0)
+  })
+})
+
+describe('assignment and rebalances', () => {
+  test('the same member keeps its partitions without a redelivery', async () => {
+    const { clock, kafka, sink, pipeline } = world({}, 2)
+    const run = pipeline.start({ clock })
+    kafka.produce('t/0', texts(0, 25))
+    await clock.advance(600)
+    // Committed is nothing yet, so whatever were read again would come again.
+    expect(kafka.group('g').committed.size).toBe(0)
+    kafka.group('g').refuse = 1
+    kafka.group('g').rebalance()
+    await clock.advance(1_000)
+    kafka.produce('t/0', texts(25, 50))
+    await clock.advance(2_000)
+    expect(sink.rows).toEqual(texts(0, 50))
+    await clock.until(run.stop())
+    expect(kafka.group('g').committed.get('t/0')).toBe(50)
+  })
+
+  test('a member under a new id begins where the group stands', async () => {
+    const { clock, kafka, sink, pipeline } = world({ commitEveryMs: 60_000 })
+    const run = pipeline.start({ clock })
+    kafka.produce('t/0', texts(0, 10))
+    await clock.advance(600)
+    const [member] = kafka.members
+    member!.isForgotten = true
+    member!.wake()
+    await clock.advance(2_000)
+    expect(sink.rows).toEqual([...texts(0, 10), ...texts(0, 10)])
+    await clock.until(run.stop())
+  })
+
+  test('what is settled after a revoke is not committed', async () => {
+    const { clock, kafka, source } = world({ commitEveryMs: 100 })
+    let release!: () => void
+    const held = new Promise<void>(resolve => {
+      release = resolve
+    })
+    const pipeline = definePipeline({
+      name: 'p',
+      source: source(),
+      steps: records => records.pipe(handle(async value => (await held, `${value}`), { concurrency: 100 })),
+      sink: memorySink<string>(),
+      onFailure: 'halt',
+    })
+    const run = pipeline.start({ clock })
+    kafka.produce('t/0', texts(0, 10))
+    await clock.advance(600)
+    const [member] = kafka.members
+    member!.isSilent = true
+    member!.isForgotten = true
+    member!.wake()
+    await clock.advance(100)
+    release()
+    await clock.advance(1_000)
+    expect(kafka.group('g').commits).toEqual([])
+    await clock.until(run.abort())
+  })
+
+  test('heartbeats go on while the window is full, and a rebalance waits for no more than 5 s', async () => {
+    const { clock, kafka, source } = world({}, 1)
+    const pipeline = definePipeline({
+      name: 'p',
+      source: source(),
+      steps: records => records.pipe(handle(() => new Promise<string>(() => {}), { concurrency: 100 })),
+      sink: { ...memorySink<string>(), batch: { maxRecords: 4 } },
+      limits: { maxInFlight: 4 },
+      onFailure: 'halt',
+    })
+    const run = pipeline.start({ clock })
+    kafka.produce('t/0', texts(0, 50))
+    await clock.advance(20_000)
+    const [member] = kafka.members
+    expect(member!.heartbeats).toBeGreaterThanOrEqual(5)
+    expect(member!.fetches).toBeLessThan(5)
+    expect(run.snapshot().inFlight).toBeLessThanOrEqual(4)
+    const { generation } = member!
+    kafka.group('g').rebalance()
+    await clock.advance(3_000 + 5_000 + 100)
+    expect(member!.generation).toBeGreaterThan(generation)
+    await clock.until(run.abort())
+  })
+})
+
+describe('commits', () => {
+  test('a refused commit is computed anew', async () => {
+    const { clock, kafka, pipeline } = world({ commitEveryMs: 1_000 })
+    const run = pipeline.start({ clock })
+    await clock.advance(50)
+    kafka.group('g').refuse = 1
+    kafka.produce('t/0', texts(0, 10))
+    await clock.advance(1_100)
+    kafka.produce('t/0', texts(10, 20))
+    await clock.advance(2_000)
+    expect(kafka.group('g').commits.map(({ offsets, isRefused }) => [offsets[0]!.offset, isRefused])).toEqual([
+      [10, true],
+      [20, false],
+    ])
+    await clock.until(run.stop())
+  })
+
+  test('a commit refused for good ends the run', async () => {
+    const { clock, kafka, pipeline } = world()
+    const run = pipeline.start({ clock })
+    kafka.group('g').refuse = 9
+    kafka.group('g').refusalError = refusal('GROUP_AUTHORIZATION_FAILED', false)
+    kafka.produce('t/0', texts(0, 10))
+    await expect(clock.until(run.finished)).rejects.toMatchObject({ cause: { message: 'GROUP_AUTHORIZATION_FAILED' } })
+  })
+
+  test('no commit passes what is not settled, in whatever order records settle', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 5, maxLength: 40 }), async waits => {
+        const { clock, kafka, source } = world({ commitEveryMs: 20 })
+        const open = new Set(waits.keys())
+        const pipeline = definePipeline({
+          name: 'p',
+          source: source(),
+          steps: records =>
+            records.pipe(
+              handle(
+                async value => {
+                  const n = Number(Buffer.from(value!).toString())
+                  await new Promise<void>(resolve => void clock.after(waits[n]!, resolve))
+                  open.delete(n)
+                  return `${n}`
+                },
+                { concurrency: 50 },
+              ),
+            ),
+          sink: memorySink<string>(),
+          onFailure: 'halt',
+        })
+        const run = pipeline.start({ clock })
+        kafka.produce('t/0', texts(0, waits.length))
+        for (let i = 0; i < 60; i++) {
+          await clock.advance(20)
+          const first = Math.min(waits.length, ...open)
+          expect(kafka.group('g').committed.get('t/0') ?? 0).toBeLessThanOrEqual(first)
+        }
+        await clock.until(run.stop())
+        expect(kafka.group('g').committed.get('t/0')).toBe(waits.length)
+      }),
+      { numRuns: 15 },
+    )
+  })
+})
+
+describe('holes', () => {
+  test('control records alone and compacted offsets are passed, and committed', async () => {
+    const { clock, kafka, sink, pipeline } = world()
+    kafka.batchSize = 3
+    for (let i = 0; i < 6; i++) {
+      kafka.produce('t/0', texts(i * 4, i * 4 + 4))
+      kafka.control('t/0', 5)
+    }
+    kafka.compact('t/0', offset => offset % 3 !== 1)
+    const run = pipeline.start({ clock })
+    await clock.advance(10_000)
+    expect(sink.rows).toHaveLength(18)
+    expect(kafka.members[0]!.fetches).toBeLessThan(100)
+    expect(kafka.group('g').committed.get('t/0')).toBe(54)
+    await clock.until(run.stop())
+  })
+
+  test.each(['fail', 'continue'] as const)('removed by retention before the start: %s', async onRemoved => {
+    const { clock, kafka, sink, pipeline } = world({ onRemoved })
+    kafka.produce('t/0', texts(0, 20))
+    kafka.group('g').committed.set('t/0', 3)
+    kafka.removeBefore('t/0', 8)
+    const run = pipeline.start({ clock })
+    if (onRemoved === 'fail')
+      return expect(clock.until(run.finished)).rejects.toMatchObject({ code: 'MILL_OFFSETS_REMOVED', details: { from: 3, to: 7 } })
+    await clock.advance(2_000)
+    expect(sink.rows).toEqual(texts(8, 20))
+    await clock.until(run.stop())
+  })
+
+  test('a group beyond the end of its partition is told', async () => {
+    const { clock, kafka, pipeline } = world()
+    kafka.group('g').committed.set('t/0', 3)
+    await expect(clock.until(pipeline.start({ clock }).finished)).rejects.toMatchObject({ code: 'MILL_OFFSET_OUT_OF_RANGE' })
+  })
+})
+
+describe('crashes', () => {
+  test('a fresh member goes on where the group stands', async () => {
+    const { clock, kafka, sink, pipeline } = world()
+    const run = pipeline.start({ clock })
+    kafka.produce('t/0', texts(0, 10))
+    await clock.advance(3_000)
+    kafka.joinErrors = [refusal('away'), refusal('away')]
+    kafka.members[0]!.crash(refusal('the broker is gone'))
+    kafka.produce('t/0', texts(10, 20))
+    await clock.advance(20_000)
+    expect(kafka.members).toHaveLength(2)
+    expect(sink.rows).toEqual(texts(0, 20))
+    await clock.until(run.stop())
+    expect(clock.pending).toBe(0)
+  })
+
+  test('an error that waiting does not cure ends the run', async () => {
+    const { clock, kafka, pipeline } = world()
+    const run = pipeline.start({ clock })
+    await clock.advance(1_000)
+    kafka.members[0]!.crash(refusal('SASL authentication failed', false))
+    await expect(clock.until(run.finished)).rejects.toMatchObject({ cause: { message: 'SASL authentication failed' } })
+  })
+
+  test('a member that fetches no more is replaced', async () => {
+    const { clock, kafka, sink, pipeline } = world({ sessionTimeoutMs: 6_000 })
+    const run = pipeline.start({ clock })
+    await clock.advance(1_000)
+    kafka.members[0]!.isSilent = true
+    await clock.advance(1_000)
+    kafka.produce('t/0', texts(0, 10))
+    await clock.advance(30_000)
+    expect(kafka.members).toHaveLength(2)
+    expect(sink.rows).toEqual(texts(0, 10))
+    await clock.until(run.stop())
+  })
+})
+
+describe('with a ledger', () => {
+  const ledgered = (groupId: string, store = memoryStore()) => {
+    const made = world({ groupId })
+    const sink = memorySink<string>({ ledger: true, store })
+    const pipeline = () =>
+      definePipeline({
+        name: 'p',
+        source: kafkaSourceOn(made.kafka.driver, { topics: ['t'], groupId }, made.clock),
+        steps: records => records.pipe(transform(value => `${Buffer.from(value!)}`)),
+        sink,
+        onFailure: 'halt',
+      })
+    return { ...made, sink, pipeline, store }
+  }
+
+  test('goes on at the first hole, whatever the group says', async () => {
+    const { clock, kafka, sink, pipeline } = ledgered('g')
+    kafka.produce('t/0', texts(0, 10))
+    const first = pipeline().start({ clock })
+    await clock.advance(2_000)
+    await clock.until(first.stop())
+    kafka.group('g').committed.set('t/0', 2)
+    kafka.produce('t/0', texts(10, 20))
+    const second = pipeline().start({ clock })
+    await clock.advance(2_000)
+    await clock.until(second.stop())
+    expect(sink.rows).toEqual(texts(0, 20))
+  })
+
+  test('two groups under one name are told, and so is a topic made anew', async () => {
+    const { clock, kafka, pipeline, store } = ledgered('g')
+    kafka.produce('t/0', texts(0, 10))
+    const first = pipeline().start({ clock })
+    await clock.advance(2_000)
+    await clock.until(first.stop())
+    const other = ledgered('other', store)
+    other.kafka.produce('t/0', texts(0, 10))
+    await expect(other.clock.until(other.pipeline().start({ clock: other.clock }).finished)).rejects.toMatchObject({
+      code: 'MILL_LEDGER_SHARED',
+    })
+    kafka.remake('t/0')
+    await expect(clock.until(pipeline().start({ clock }).finished)).rejects.toMatchObject({ code: 'MILL_LEDGER_AHEAD' })
   })
 })
