@@ -204,9 +204,11 @@ export function describeKafkaDriver({ kafka, driver }: DriverWorld): void {
     )
     await kafka.compact(topic, 1)
     await asMember(groupOptions(kafka.name('group'), [topic]), async watcher => {
-      const offsets = (await kafka.read(topic)).map(({ offset }) => offset)
-      await eventually(() => expect(watcher.seen.map(({ offset }) => offset)).toEqual(offsets))
+      const end = (await kafka.bounds(topic))[0]!.high
+      await eventually(() => expect(watcher.next.get(0)).toBe(end))
+      const offsets = watcher.seen.map(({ offset }) => offset)
       expect(offsets[0]).toBe(19)
+      expect(offsets).toEqual([...new Set(offsets)].sort((a, b) => a - b))
       expect(watcher.fetched[0]).toBe(0)
     })
   })

@@ -97,7 +97,7 @@ const answers: Readonly<Record<string, (at: KafkaDoing) => string>> = {
   GROUP_AUTHORIZATION_FAILED: ({ groupId }) =>
     `no right on ${groupId === undefined ? 'the consumer group' : `consumer group ${groupId}`}; add an ACL: Read on the group`,
   CLUSTER_AUTHORIZATION_FAILED: () =>
-    'no right on the cluster; add an ACL: IdempotentWrite for a sink before Kafka 3.0, Create to make topics',
+    'no right on the cluster; add an ACL: a sink needs Write on its topic (before Kafka 3.0 also IdempotentWrite on the cluster), making topics needs Create',
   SASL_AUTHENTICATION_FAILED: () => 'wrong user name or password; check sasl',
   UNSUPPORTED_SASL_MECHANISM: () =>
     'the broker does not take this sasl.mechanism; take one that sasl.enabled.mechanisms of the broker names',

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Batch, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { MillraceError } from '../../core/errors.js'
 import type {
@@ -10,17 +11,31 @@ import type {
   TopicOffset,
   TopicPartition,
 } from './driver.js'
-import { kafkaError } from './kafka-error.js'
+import { brokerAnswerOf, kafkaError } from './kafka-error.js'
 import { resolveTopics } from './kafkajs-admin.js'
 import type { CommittingGroup, Kafkajs } from './kafkajs-parts.js'
 
 /** Resolves when the member has joined for the first time. */
 export async function joinKafkajsGroup(kafkajs: Kafkajs, options: GroupOptions, handlers: GroupHandlers): Promise<GroupMember> {
   const topics = await resolveTopics(kafkajs, options.topics)
-  const member = new KafkajsMember(kafkajs, options, topics, handlers)
-  await member.join()
-  return member
+  for (let attempt = 1; ; attempt++) {
+    const member = new KafkajsMember(kafkajs, options, topics, handlers)
+    try {
+      await member.join()
+      return member
+    } catch (error) {
+      // At the first group of a broker, and for a moment after its restart. kafkajs gives up at once.
+      const isLoading = /^(GROUP_LOAD_IN_PROGRESS|NOT_COORDINATOR_FOR_GROUP|GROUP_COORDINATOR_NOT_AVAILABLE)$/.test(
+        brokerAnswerOf(error) ?? '',
+      )
+      if (!isLoading || attempt === LOADING_ATTEMPTS) throw error
+      await sleep(LOADING_PAUSE_MS)
+    }
+  }
 }
+
+const LOADING_ATTEMPTS = 15
+const LOADING_PAUSE_MS = 200
 
 class KafkajsMember implements GroupMember {
   private readonly consumer: Consumer

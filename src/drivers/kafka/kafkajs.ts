@@ -3,6 +3,7 @@ import type { ConsumerConfig, Kafka as KafkaClient, KafkaConfig } from 'kafkajs'
 import type { Logger } from '../../core/log.js'
 import { batchCodec } from './codecs.js'
 import type { KafkaDriver, MakeDriver } from './driver.js'
+import { brokerAnswerOf } from './kafka-error.js'
 import { openKafkajsAdmin } from './kafkajs-admin.js'
 import { type FetchParts, fetchDecoder } from './kafkajs-fetch.js'
 import { joinKafkajsGroup } from './kafkajs-group.js'
@@ -17,6 +18,9 @@ interface RequestQueue {
   readonly throttledUntil: number
   scheduleCheckPendingRequests(): void
 }
+interface BrokerPool {
+  withBroker(use: (broker: object) => Promise<unknown>): Promise<unknown>
+}
 interface InnerGroup extends CommittingGroup {
   readonly cluster: object
   connect(): Promise<void>
@@ -24,6 +28,7 @@ interface InnerGroup extends CommittingGroup {
 
 mendIdleTimer()
 mendFetch()
+mendRefusals()
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel, PartitionAssigners, Partitioners } =
   require('kafkajs') as typeof import('kafkajs')
 const groups = rememberGroups()
@@ -116,6 +121,25 @@ function mendIdleTimer(): void {
   const schedule = prototype.scheduleCheckPendingRequests
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this)
+  }
+}
+
+/** So that a missing right on a group is told: kafkajs says only that it found no coordinator, whatever each broker answered. */
+function mendRefusals(): void {
+  const { prototype } = require('kafkajs/src/cluster/brokerPool.js') as { readonly prototype: BrokerPool }
+  const withBroker = prototype.withBroker
+  prototype.withBroker = async function (this: BrokerPool, use) {
+    let refusal: unknown
+    const found = await withBroker.call(this, async broker => {
+      try {
+        return await use(broker)
+      } catch (error) {
+        if (brokerAnswerOf(error)?.endsWith('_AUTHORIZATION_FAILED')) refusal = error
+        throw error
+      }
+    })
+    if (found === null && refusal !== undefined) throw refusal
+    return found
   }
 }
 

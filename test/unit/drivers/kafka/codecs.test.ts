@@ -7,7 +7,7 @@ const text = Buffer.from('a line of text\n'.repeat(5_000))
 
 /** As Java's snappy frames a stream. */
 async function xerial(bytes: Buffer, blockBytes: number): Promise<Buffer> {
-  const parts = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])]
+  const parts: Buffer[] = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])]
   for (let at = 0; at < bytes.length; at += blockBytes) {
     const block = await compress(bytes.subarray(at, at + blockBytes))
     const length = Buffer.alloc(4)
