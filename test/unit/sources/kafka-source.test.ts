@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { definePipeline, handle, memorySink, memoryStore, transform } from '../../../src/index.js'
+import { definePipeline, handle, memorySink, memoryStore, silentLog, transform } from '../../../src/index.js'
 import { kafkaSourceOn } from '../../../src/sources/kafka.js'
 import { virtualClock } from '../../../src/testing/virtual-clock.js'
 import { FakeKafka, refusal } from '../../harness/fake-kafka.js'
@@ -301,4 +301,35 @@ describe('with a ledger', () => {
     kafka.remake('t/0')
     await expect(clock.until(pipeline().start({ clock }).finished)).rejects.toMatchObject({ code: 'MILL_LEDGER_AHEAD' })
   })
+
+  test('a member that was fenced joins anew, and nothing comes twice', async () => {
+    const { clock, kafka, sink, pipeline } = ledgered('g')
+    const run = pipeline().start({ clock })
+    kafka.produce('t/0', texts(0, 10))
+    await clock.advance(2_000)
+    // Somebody else takes the partition over in the ledger, and goes away again.
+    const other = await sink.open({ pipeline: 'p', log: silentLog, quarantine: 'halt' })
+    await other.takeOver!('kafka', 't/0', null)
+    kafka.produce('t/0', texts(10, 20))
+    await clock.advance(5_000)
+    expect(kafka.members).toHaveLength(2)
+    expect(sink.rows).toEqual(texts(0, 20))
+    await other.close?.()
+    await clock.until(run.stop())
+  })
+})
+
+test('removed by retention while it runs', async () => {
+  const { clock, kafka, sink, pipeline } = world({ onRemoved: 'continue' })
+  const run = pipeline.start({ clock })
+  kafka.produce('t/0', texts(0, 10))
+  await clock.advance(600)
+  kafka.members[0]!.pause([{ topic: 't', partition: 0 }])
+  kafka.produce('t/0', texts(10, 30))
+  kafka.removeBefore('t/0', 15)
+  kafka.members[0]!.resume([{ topic: 't', partition: 0 }])
+  await clock.advance(3_000)
+  expect(sink.rows).toEqual([...texts(0, 10), ...texts(15, 30)])
+  expect(kafka.group('g').committed.get('t/0')).toBe(30)
+  await clock.until(run.stop())
 })
