@@ -22,7 +22,10 @@ export function failuresOf(
   if (part.members !== null) return part.members.flatMap(member => failuresOf(member, error, stage, now, codecOf))
   const { root } = part
   const { incoming } = root
-  const { raw, bytes, sha256 } = keptOf(incoming, codecOf(root.source))
+  const codec = codecOf(root.source)
+  // With a codec null is a value like any other, and comes back by it.
+  const isTombstone = incoming.value === null && codec === undefined
+  const { raw, bytes, sha256 } = isTombstone ? { raw: NOTHING, bytes: 0, sha256: undefined } : keptOf(incoming, codec)
   const wasClipped = incoming.fault !== undefined && root.bytes > bytes
   const rawSha256 = wasClipped ? incoming.sha256 : sha256
   const { key } = incoming
@@ -35,12 +38,15 @@ export function failuresOf(
       raw,
       rawBytes: wasClipped ? root.bytes : bytes,
       ...(rawSha256 !== undefined && { rawSha256 }),
+      ...(isTombstone && { isTombstone }),
       key: key === undefined || key === null ? null : typeof key === 'string' ? encoder.encode(key) : key,
       headers: [...RecordHeaders.from(incoming.headers)],
       timestamp: root.timestamp,
     },
   ]
 }
+
+const NOTHING = new Uint8Array(0)
 
 interface Kept {
   readonly raw: Uint8Array

@@ -18,6 +18,8 @@ export interface Failure {
    * of a CSV row it is header row, LF and row. Absent where a source gave only the beginning and no hash.
    */
   readonly rawSha256?: string
+  /** The record had no value, as a tombstone of Kafka; `raw` is empty then. Left out where it had one. */
+  readonly isTombstone?: true
   readonly key: Uint8Array | null
   readonly headers: readonly (readonly [name: string, value: Uint8Array])[]
   /** Milliseconds since 1970. */

@@ -69,7 +69,9 @@ async function openSession(
 
 function incomingOf(entry: QuarantineEntry, quarantine: string): Incoming<Uint8Array> {
   const { id, raw, rawBytes, key, headers, timestamp, origin } = entry
-  const incoming = { value: raw, position: id, key, headers, timestamp, origin }
+  // Sources of bytes say Uint8Array, and those of Kafka give null for a tombstone all the same: so does its replay.
+  const value = entry.isTombstone ? (null as unknown as Uint8Array) : raw
+  const incoming = { value, bytes: raw.byteLength, position: id, key, headers, timestamp, origin }
   if (rawBytes <= raw.byteLength) return incoming
   // What went wrong first stays to be seen, however often this is tried.
   const cause = entry.error.code === 'MILL_QUARANTINE_PREFIX' ? entry.error.cause : entry.error

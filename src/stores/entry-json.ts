@@ -14,7 +14,7 @@ export interface EntryJson extends Omit<QuarantineEntry, KeptApart | 'key' | 'he
 
 /** JSON.stringify escapes lone surrogates, so what it gives of this is UTF-8 whatever the entry holds. */
 export function entryToJson(entry: Omit<QuarantineEntry, KeptApart>): EntryJson {
-  const { origin, stage, error, attempts, rawBytes, key, headers, timestamp, pipeline, version } = entry
+  const { origin, stage, error, attempts, rawBytes, isTombstone, key, headers, timestamp, pipeline, version } = entry
   return {
     pipeline,
     origin,
@@ -22,6 +22,7 @@ export function entryToJson(entry: Omit<QuarantineEntry, KeptApart>): EntryJson 
     error,
     attempts,
     rawBytes,
+    ...(isTombstone && { isTombstone }),
     key: key === null ? null : bytesToJson(key),
     headers: headers.map(([name, value]) => [name, bytesToJson(value)] as const),
     timestamp,
