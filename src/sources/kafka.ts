@@ -5,7 +5,6 @@ import type { KafkaDriver } from '../drivers/kafka/driver.js'
 import { openKafka } from '../drivers/kafka/open-kafka.js'
 import { connectionOf, type KafkaSourceOptions, type ResolvedKafkaOptions, resolveKafkaOptions } from './kafka-options.js'
 import { KafkaSession } from './kafka-session.js'
-import { messageCodec } from './kafka-tombstone.js'
 
 /**
  * Reads topics as a member of a consumer group, without end.
@@ -40,7 +39,6 @@ function sourceOf(options: ResolvedKafkaOptions, driver: (log: Logger) => KafkaD
   return {
     name: options.name,
     commits: 'prefix',
-    codec: messageCodec,
     open: async context => KafkaSession.open(driver(context.log), options, context, clock),
   }
 }
