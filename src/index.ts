@@ -8,12 +8,21 @@ export { type ErrorCode, type ErrorDetails, isMillraceError, MillraceError } fro
 export type { FanOutSink, Fits, RouteSink } from './core/fit.js'
 export type { Flow } from './core/flow.js'
 export { type HeaderPair, RecordHeaders } from './core/headers.js'
+export type {
+  FaultKind,
+  Finding,
+  Inspectable,
+  InspectionContext,
+  LedgerBooks,
+  LedgerPartition,
+  LedgerSelection,
+} from './core/inspection.js'
 export { type Logger, silentLog } from './core/log.js'
 export { type Operator, recordOperator } from './core/operator.js'
 export { type OptionRule, option, resolveOptions } from './core/options.js'
 export { type Origin, originText, type Position } from './core/position.js'
 export type { PositionEntry, Positions, PositionsSession, StoredPosition } from './core/positions.js'
-export type { Failure, Quarantine, QuarantineEntry, QuarantineFilter, QuarantineSession } from './core/quarantine.js'
+export type { Failure, Quarantine, QuarantinedRecord, QuarantineEntry, QuarantineFilter, QuarantineSession } from './core/quarantine.js'
 export type { Ranges } from './core/ranges.js'
 export type { RecordContext, Skipped } from './core/record-context.js'
 export { isRetryable } from './core/retryable.js'

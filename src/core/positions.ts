@@ -1,3 +1,5 @@
+import type { Inspectable } from './inspection.js'
+
 /** Where reading goes on, as a store keeps it. */
 export interface StoredPosition {
   readonly next: number
@@ -20,7 +22,7 @@ export interface PositionsSession {
 }
 
 /** Where a source that nobody else remembers keeps its positions, when the sink keeps no ledger. */
-export interface Positions {
+export interface Positions extends Inspectable {
   readonly name: string
   /** Positions of different pipelines never meet. */
   readonly open: (context: { readonly pipeline: string }) => Promise<PositionsSession>

@@ -1,5 +1,6 @@
 import type { Attempt } from './attempts.js'
 import type { ErrorReport } from './error-report.js'
+import type { Inspectable } from './inspection.js'
 import type { Origin } from './position.js'
 
 /** A record that failed, as it goes to quarantine. */
@@ -48,6 +49,9 @@ export interface QuarantineEntry extends Failure {
   readonly version: string
 }
 
+/** An entry without the name that its store gave it. */
+export type QuarantinedRecord = Omit<QuarantineEntry, 'id'>
+
 /** A quarantine opened for one pipeline. */
 export interface QuarantineSession {
   /** Durable when it resolves; a throw that is not retryable stops the run. */
@@ -56,7 +60,7 @@ export interface QuarantineSession {
 }
 
 /** Where failed records are kept with the reason, until they are replayed or dropped. */
-export interface Quarantine {
+export interface Quarantine extends Inspectable {
   readonly name: string
   /** The same object as the sink's: then failures are written within the batch's own transaction. */
   readonly scope?: object
@@ -66,4 +70,9 @@ export interface Quarantine {
   readonly list: (filter?: QuarantineFilter) => AsyncIterable<QuarantineEntry>
   /** Takes entries out. Unknown ids are passed over. */
   readonly release: (ids: readonly string[]) => Promise<void>
+  /**
+   * Takes whole entries in, of another quarantine or of an earlier day: all but their ids stays as it is, `at` and `version` included. One of the same
+   * record is replaced. Durable when it resolves.
+   */
+  readonly restore?: (entries: readonly QuarantinedRecord[]) => Promise<void>
 }

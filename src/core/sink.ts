@@ -1,4 +1,5 @@
 import type { Envelope } from './envelope.js'
+import type { Inspectable, LedgerBooks } from './inspection.js'
 import type { Logger } from './log.js'
 import type { Failure, Quarantine } from './quarantine.js'
 import type { Ranges } from './ranges.js'
@@ -98,7 +99,7 @@ export interface SinkSession<in T> {
 }
 
 /** Where records end. A name, `open` and `write` suffice; docs/components.md says what each member must do. */
-export interface Sink<in T> {
+export interface Sink<in T> extends Inspectable {
   readonly name: string
   readonly batch?: Partial<BatchLimits>
   /** Default 1. */
@@ -112,6 +113,8 @@ export interface Sink<in T> {
   /** Records of one lane are written in order, one batch at a time. */
   readonly lane?: (record: Envelope<T>) => string
   readonly open: (context: SinkContext) => Promise<SinkSession<T>>
+  /** The ledger as `millrace ledger` shows it. Of sinks that keep one. */
+  readonly ledgerBooks?: LedgerBooks
 }
 
 declare const exact: unique symbol

@@ -1,4 +1,5 @@
 import type { HeaderPair } from './headers.js'
+import type { Inspectable } from './inspection.js'
 import type { Logger } from './log.js'
 import type { Origin, Position } from './position.js'
 import type { Failure } from './quarantine.js'
@@ -99,7 +100,7 @@ export interface SourceSession<T, Done> {
 }
 
 /** A source that commits in one of the two ways. */
-export interface SourceOf<T, Commits extends 'prefix' | 'single', Done> {
+export interface SourceOf<T, Commits extends 'prefix' | 'single', Done> extends Inspectable {
   readonly name: string
   /** 'prefix': positions are safe integers that grow within a partition, and what is before the first hole is committed. 'single': each by its id. */
   readonly commits: Commits

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Failure } from '../core/quarantine.js'
+import type { Failure, QuarantinedRecord } from '../core/quarantine.js'
 
 /**
  * What makes two failures one entry: pipeline, origin and the bytes kept, as 32 hexadecimal digits.
@@ -20,6 +20,17 @@ export function lastOfEach(pipeline: string, failures: readonly Failure[]): Read
     const identity = entryIdentity(pipeline, failure)
     last.delete(identity)
     last.set(identity, failure)
+  }
+  return last
+}
+
+/** As {@link lastOfEach}, of entries that have their pipelines with them. */
+export function lastRecordOfEach(records: readonly QuarantinedRecord[]): ReadonlyMap<string, QuarantinedRecord> {
+  const last = new Map<string, QuarantinedRecord>()
+  for (const record of records) {
+    const identity = entryIdentity(record.pipeline, record)
+    last.delete(identity)
+    last.set(identity, record)
   }
   return last
 }

@@ -1,7 +1,7 @@
 import { type ErrorReport, reasonOf } from '../core/error-report.js'
-import type { Failure } from '../core/quarantine.js'
+import type { Failure, QuarantinedRecord } from '../core/quarantine.js'
 import { bytesLiteral, literal } from '../drivers/postgres/literals.js'
-import { lastOfEach } from './entry-identity.js'
+import { lastOfEach, lastRecordOfEach } from './entry-identity.js'
 import { entryToJson } from './entry-json.js'
 import { quarantineEntry } from './quarantine-entry.js'
 import { QUARANTINE_TABLE } from './quarantine-table.js'
@@ -20,9 +20,28 @@ const merged = (column: string): string =>
  * covered the former id must not take the next replay for done.
  */
 export function insertFailures(failures: readonly Failure[], pipeline: string): string {
-  const last = lastOfEach(pipeline, failures)
-  const raws = sharedRaws(last.values())
-  const rows = [...last].map(([identity, failure]) => rowOf(identity, failure, pipeline, raws))
+  const last = [...lastOfEach(pipeline, failures)]
+  // The server's clock, since processes on several machines may write here; entries are found by milliseconds.
+  const now = `date_trunc('milliseconds', now())`
+  return insert(last.map(([identity, failure]) => ({ identity, now, entry: quarantineEntry(failure, { id: '', pipeline, at: 0 }) })))
+}
+
+/** As {@link insertFailures}, of entries that have been in quarantine before: they keep their moment and their version. */
+export function insertEntries(records: readonly QuarantinedRecord[]): string {
+  const last = [...lastRecordOfEach(records)]
+  return insert(last.map(([identity, entry]) => ({ identity, now: `to_timestamp(${entry.at / 1000})`, entry })))
+}
+
+interface NewRow {
+  readonly identity: string
+  /** When it was quarantined, in SQL. */
+  readonly now: string
+  readonly entry: QuarantinedRecord
+}
+
+function insert(last: readonly NewRow[]): string {
+  const raws = sharedRaws(last.map(({ entry }) => entry))
+  const rows = last.map(row => rowOf(row, raws))
   const shared = [...raws].map(([raw, name]) => `${name} (raw) as materialized (select ${bytesLiteral(raw)})`)
   return `${shared.length > 0 ? `with ${shared.join(',\n')}\n` : ''}insert into ${QUARANTINE_TABLE} as q (identity, ${COLUMNS.join(', ')}) values
 ${rows.join(',\n')}
@@ -44,9 +63,8 @@ function sharedRaws(failures: Iterable<Failure>): ReadonlyMap<Uint8Array, string
   return shared
 }
 
-function rowOf(identity: string, failure: Failure, pipeline: string, shared: ReadonlyMap<Uint8Array, string>): string {
-  const { at: _at, rawSha256, ...entry } = quarantineEntry(failure, { id: '', pipeline, at: 0 })
-  const { origin, stage, error, raw, rawBytes, key, timestamp, version } = entry
+function rowOf({ identity, now, entry }: NewRow, shared: ReadonlyMap<Uint8Array, string>): string {
+  const { pipeline, rawSha256, origin, stage, error, raw, rawBytes, key, timestamp, version } = entry
   const sharedAs = shared.get(raw)
   const values = [
     literal(identity),
@@ -64,8 +82,7 @@ function rowOf(identity: string, failure: Failure, pipeline: string, shared: Rea
     textLiteral(rawSha256),
     key === null ? 'null' : bytesLiteral(key),
     `to_timestamp(${timestamp / 1000})`,
-    // Entries are found by milliseconds; the server's clock, since processes on several machines may write here.
-    `date_trunc('milliseconds', now())`,
+    now,
     textLiteral(version),
     literal(JSON.stringify(entryToJson(entry))),
   ]

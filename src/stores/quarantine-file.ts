@@ -2,8 +2,8 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promis
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../core/clock.js'
 import { option, resolveOptions } from '../core/options.js'
-import type { Failure, Quarantine, QuarantineEntry, QuarantineSession } from '../core/quarantine.js'
-import { lastOfEach } from './entry-identity.js'
+import type { Failure, Quarantine, QuarantinedRecord, QuarantineEntry, QuarantineSession } from '../core/quarantine.js'
+import { lastOfEach, lastRecordOfEach } from './entry-identity.js'
 import { type BytesJson, bytesFromJson, bytesToJson, type EntryJson, entryFromJson, entryToJson } from './entry-json.js'
 import { identityOf, isEntryName, nextEntryName } from './entry-names.js'
 import { fileStoreError } from './file-store-error.js'
@@ -51,6 +51,7 @@ export function fileQuarantine(directory: string, options: FileQuarantineOptions
       }
     },
     release: ids => guarded('release', () => release(directory, ids)),
+    restore: entries => guarded('restore', () => restore(directory, entries, clock)),
   }
 }
 
@@ -59,9 +60,22 @@ type Guarded = <T>(doing: string, work: () => Promise<T>) => Promise<T>
 async function openSession(directory: string, pipeline: string, clock: Clock, guarded: Guarded): Promise<QuarantineSession> {
   await mkdir(directory, { recursive: true })
   await removeStaleDrafts(directory, clock)
-  const current = new Map<string, string>()
-  for (const id of await currentIds(directory)) current.set(identityOf(id), id)
+  const current = await idsByIdentity(directory)
   return { put: failures => guarded('put', () => putAll(directory, pipeline, failures, clock, current)) }
+}
+
+async function idsByIdentity(directory: string): Promise<Map<string, string>> {
+  return new Map((await currentIds(directory)).map(id => [identityOf(id), id]))
+}
+
+async function restore(directory: string, entries: readonly QuarantinedRecord[], clock: Clock): Promise<void> {
+  if (entries.length === 0) return
+  await mkdir(directory, { recursive: true })
+  const waiting = [...lastRecordOfEach(entries)].map(([identity, record]) => {
+    const id = nextEntryName(identity, clock.now())
+    return { identity, id, entry: { ...record, id } }
+  })
+  await keepAll(directory, waiting, await idsByIdentity(directory))
 }
 
 /** @param current - By identity the id of its entry, as far as this process knows. */
@@ -79,6 +93,16 @@ async function putAll(
     const id = nextEntryName(identity, at)
     return { identity, id, entry: quarantineEntry(failure, { id, pipeline, at }) }
   })
+  await keepAll(directory, waiting, current)
+}
+
+interface Waiting {
+  readonly identity: string
+  readonly id: string
+  readonly entry: QuarantineEntry
+}
+
+async function keepAll(directory: string, waiting: readonly Waiting[], current: Map<string, string>): Promise<void> {
   try {
     await inParallel(waiting, async ({ identity, id, entry }) => {
       const former = isHashMissing(entry) ? current.get(identity) : undefined

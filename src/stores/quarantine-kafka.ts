@@ -3,12 +3,12 @@ import { type Clock, systemClock } from '../core/clock.js'
 import { isMillraceError } from '../core/errors.js'
 import { silentLog } from '../core/log.js'
 import { option, resolveOptions } from '../core/options.js'
-import type { Failure, Quarantine, QuarantineEntry, QuarantineFilter, QuarantineSession } from '../core/quarantine.js'
+import type { Failure, Quarantine, QuarantinedRecord, QuarantineEntry, QuarantineFilter, QuarantineSession } from '../core/quarantine.js'
 import { connectionOf, connectionRules } from '../drivers/kafka/connection.js'
 import type { Admin, FetchedMessage, KafkaConnection, KafkaDriver, MakeDriver, OffsetRange, Producer } from '../drivers/kafka/driver.js'
 import { openKafka } from '../drivers/kafka/open-kafka.js'
 import { readRange } from '../drivers/kafka/read-range.js'
-import { lastOfEach } from './entry-identity.js'
+import { lastOfEach, lastRecordOfEach } from './entry-identity.js'
 import { isEntryName, nextEntryName } from './entry-names.js'
 import { guarded } from './guarded.js'
 import { entryOfMessage, messageOfEntry, messageOfRelease } from './kafka-entry.js'
@@ -74,6 +74,7 @@ export function kafkaQuarantineOn(makeDriver: MakeDriver, options: KafkaQuaranti
     },
     list: filter => store.list(filter ?? {}, work => guarded(name, 'list', work)),
     release: ids => guarded(name, 'release', () => store.release(ids)),
+    restore: entries => guarded(name, 'restore', () => store.restore(entries)),
   }
 }
 
@@ -127,6 +128,25 @@ class KafkaStore {
     for (const { identity, id, sha256 } of made) current.set(identity, { id, offset: 0, sha256 })
   }
 
+  async restore(entries: readonly QuarantinedRecord[]): Promise<void> {
+    if (entries.length === 0) return
+    const { topic, clock } = this.options
+    await this.withAdmin(admin => this.prepare(admin))
+    const current = (await this.readIndex(0)).index.current()
+    const made = [...lastRecordOfEach(entries)].map(([identity, record]) => ({
+      ...record,
+      id: nextEntryName(identity, clock.now()),
+      identity,
+    }))
+    const replaced = made.flatMap(({ identity }) => current.get(identity)?.id ?? [])
+    await this.withProducer(producer =>
+      producer.send([
+        ...made.map(({ identity: _, ...entry }) => messageOfEntry(topic, PARTITION, entry)),
+        ...replaced.map(id => this.releaseOf(id)),
+      ]),
+    )
+  }
+
   async *list(filter: QuarantineFilter, guard: Guarded): AsyncGenerator<QuarantineEntry> {
     const { index, kept, range } = await guard(() => this.readIndex(MAX_KEPT_BYTES))
     const wanted = new Map<number, string>()
@@ -152,10 +172,15 @@ class KafkaStore {
   async release(ids: readonly string[]): Promise<void> {
     const own = ids.filter(isEntryName)
     if (own.length === 0) return
+    await this.withProducer(producer => producer.send(own.map(id => this.releaseOf(id))))
+  }
+
+  /** One of an open session, else one for this use. */
+  private async withProducer(use: (producer: Producer) => Promise<void>): Promise<void> {
     const [shared] = this.producers
     const producer = shared ?? (await this.openProducer())
     try {
-      await producer.send(own.map(id => this.releaseOf(id)))
+      await use(producer)
     } finally {
       if (shared === undefined) await producer.close()
     }

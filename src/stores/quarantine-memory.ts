@@ -50,5 +50,9 @@ export function memoryQuarantine(options: MemoryQuarantineOptions = {}): MemoryQ
     async release(ids) {
       for (const id of ids) store.release(id)
     },
+    async restore(entries) {
+      for (const entry of entries) store.keep({ ...entry, id: store.nextEntryId() })
+    },
+    describe: () => ['in memory: its entries end with the process'],
   }
 }

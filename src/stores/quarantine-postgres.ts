@@ -1,9 +1,9 @@
-import type { Failure, Quarantine, QuarantineEntry, QuarantineFilter } from '../core/quarantine.js'
+import type { Failure, Quarantine, QuarantinedRecord, QuarantineEntry, QuarantineFilter } from '../core/quarantine.js'
 import { type BatchQuarantine, failureStatement } from '../drivers/postgres/batch-quarantine.js'
 import { type Database, databaseScope, openDatabase } from '../drivers/postgres/database.js'
 import type { DatabaseSession } from '../drivers/postgres/database-session.js'
 import { type EntryJson, entryFromJson } from './entry-json.js'
-import { cleanText, insertFailures } from './failure-sql.js'
+import { cleanText, insertEntries, insertFailures } from './failure-sql.js'
 import { guarded } from './guarded.js'
 import { isWanted } from './quarantine-entry.js'
 import { hasQuarantineTable, prepareQuarantineTable, QUARANTINE_TABLE } from './quarantine-table.js'
@@ -31,6 +31,7 @@ export function postgresQuarantine(database: Database): Quarantine {
     open: ({ pipeline }) => opened(database, name, pipeline),
     list: (filter = {}) => list(database, name, filter),
     release: ids => using(database, name, 'release', session => release(session, ids)),
+    restore: entries => using(database, name, 'restore', session => restore(session, entries)),
     [failureStatement]: (failures, pipeline) => insertFailures(failures, pipeline),
   }
   return quarantine
@@ -52,12 +53,21 @@ async function opened(database: Database, name: string, pipeline: string) {
 
 async function put(session: DatabaseSession, failures: readonly Failure[], pipeline: string): Promise<void> {
   // Repeating is harmless, so each statement may commit by itself.
+  for (const some of parts(failures)) await session.message(insertFailures(some, pipeline))
+}
+
+async function restore(session: DatabaseSession, entries: readonly QuarantinedRecord[]): Promise<void> {
+  await prepareQuarantineTable(session)
+  for (const some of parts(entries)) await session.message(insertEntries(some))
+}
+
+function* parts<T extends Pick<Failure, 'raw'>>(failures: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < failures.length; ) {
     let to = from
     for (let bytes = 0; to < failures.length && (to === from || bytes + failures[to]!.raw.byteLength <= MAX_STATEMENT_BYTES); to++) {
       bytes += failures[to]!.raw.byteLength
     }
-    await session.message(insertFailures(failures.slice(from, to), pipeline))
+    yield failures.slice(from, to)
     from = to
   }
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { systemClock } from '../core/clock.js'
 import { errorReport } from '../core/error-report.js'
 import { MillraceError } from '../core/errors.js'
-import type { Failure, Quarantine, QuarantineEntry, QuarantineFilter } from '../core/quarantine.js'
+import type { Failure, Quarantine, QuarantinedRecord, QuarantineEntry, QuarantineFilter } from '../core/quarantine.js'
 import { version } from '../core/version.js'
 import { type Behaviour, behaviourOn, type World, withSession } from './behaviour.js'
 
@@ -22,7 +22,7 @@ export interface QuarantineBehaviourOptions {
 /** What every quarantine must do, as tests. docs/components.md has the MUST behind each. */
 export function quarantineBehaviours({ prepare }: QuarantineBehaviourOptions): readonly Behaviour[] {
   const on = (name: string, test: (world: QuarantineWorld) => Promise<void>): Behaviour => behaviourOn(prepare, name, test)
-  return [...keeping(on), ...listing(on), ...releasing(on)]
+  return [...keeping(on), ...listing(on), ...releasing(on), ...restoring(on)]
 }
 
 type On = (name: string, test: (world: QuarantineWorld) => Promise<void>) => Behaviour
@@ -265,6 +265,60 @@ function releasing(on: On): Behaviour[] {
     }),
   ]
 }
+
+function restoring(on: On): Behaviour[] {
+  const withoutId = ({ id: _, ...record }: QuarantineEntry): QuarantinedRecord => record
+  const restore = (world: QuarantineWorld, records: readonly QuarantinedRecord[]): Promise<void> | undefined =>
+    world.quarantine().restore?.(records)
+  return [
+    on('restore: takes whole entries in, and changes nothing of them', async world => {
+      await put(world, varied(), 'one')
+      await put(world, [failure(9, { raw: Uint8Array.of(0, 255) })], "it's two")
+      const before = await listed(world)
+      const records = before.map(withoutId).map((record, i) => ({ ...record, at: 1_500_000_000_000 + i, version: '0.0.1' }))
+      await world.quarantine().release(before.map(({ id }) => id))
+      await restore(world, records)
+      if (world.quarantine().restore === undefined) return
+      assert.deepEqual((await listed(world)).map(withoutId).map(comparable), records.map(comparable))
+      assert.equal((await listed(world, { until: new Date(1_500_000_000_001) })).length, 1)
+    }),
+
+    on('restore: replaces the entry of the same record, and keeps the others', async world => {
+      await put(world, [failure(1), failure(2)])
+      const [first] = await listed(world)
+      await restore(world, [{ ...withoutId(first!), stage: 'write' }])
+      if (world.quarantine().restore === undefined) return
+      assert.deepEqual(
+        (await listed(world)).map(entry => [positionOf(entry), entry.stage]),
+        [
+          ['2', 'handle'],
+          ['1', 'write'],
+        ],
+      )
+    }),
+
+    on('restore: takes nothing, and thousands', async world => {
+      await put(world, [failure(0)])
+      const [only] = await listed(world)
+      await restore(world, [])
+      const records = Array.from({ length: 2_000 }, (_, i) => ({ ...withoutId(only!), origin: { ...only!.origin, position: i + 1 } }))
+      await restore(world, records)
+      if (world.quarantine().restore === undefined) return
+      assert.deepEqual(
+        (await listed(world)).map(positionOf),
+        Array.from({ length: 2_001 }, (_, i) => String(i)),
+      )
+    }),
+  ]
+}
+
+/** Bytes as hexadecimal, so that kinds of arrays do not count. */
+const comparable = ({ raw, key, headers, ...rest }: QuarantinedRecord): unknown => ({
+  ...(plain(rest) as object),
+  raw: Buffer.from(raw).toString('hex'),
+  key: key && Buffer.from(key).toString('hex'),
+  headers: headerBytes(headers),
+})
 
 const oddTexts = [
   'a\0b',
