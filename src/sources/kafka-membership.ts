@@ -1,9 +1,5 @@
-import { exponentialBackoff } from '../core/backoff.js'
 import { type Clock, delay } from '../core/clock.js'
-import { isRetryable } from '../core/retryable.js'
-import type { SourceContext } from '../core/source.js'
 import type {
-  Admin,
   BatchControl,
   FetchedBatch,
   GroupHandlers,
@@ -14,20 +10,16 @@ import type {
   TopicPartition,
 } from '../drivers/kafka/driver.js'
 import type { CommitCadence } from './kafka-commits.js'
-import { groupIdentity } from './kafka-identity.js'
+import { type GuardHost, PositionGuard } from './kafka-guard.js'
 import { KafkaPartition, partitionName } from './kafka-partition.js'
 import type { FairQueue, HeldBatch } from './kafka-queue.js'
-import { madeAnew, reportRemoved, type StartOptions, startsOf } from './kafka-start.js'
+import { type TakeOverHost, takeOver } from './kafka-take-over.js'
 
 /** What a membership asks of the session. */
-export interface MembershipHost {
-  readonly clock: Clock
-  readonly context: SourceContext
+export interface MembershipHost extends TakeOverHost, GuardHost {
   readonly group: GroupOptions
-  readonly start: StartOptions
   readonly queue: FairQueue
   readonly commits: CommitCadence
-  admin(): Promise<Admin>
   /** There is nothing to read before `next` but what was given. */
   advance(partition: KafkaPartition, next: number): void
   /** A sign of life from the broker. */
@@ -47,8 +39,11 @@ export class Membership implements GroupHandlers {
   /** The group rebalances: nothing more is given until it is known what stays. */
   private isGivingWay = false
   private givenWay: Promise<void> | null = null
+  private readonly guard: PositionGuard
 
-  constructor(private readonly host: MembershipHost) {}
+  constructor(private readonly host: MembershipHost) {
+    this.guard = new PositionGuard(host)
+  }
 
   async join(driver: KafkaDriver): Promise<void> {
     const member = await driver.joinGroup(this.host.group, this)
@@ -151,7 +146,8 @@ export class Membership implements GroupHandlers {
   onSkipped(given: TopicPartition, nextOffset: number): void {
     const partition = this.owned.get(partitionName(given))
     if (this.isOver || partition === undefined || !partition.isReady || nextOffset <= partition.next) return
-    void this.skip(partition, partition.next, nextOffset)
+    // Not awaited: the client fetches on meanwhile, and what it finds there is judged by where it was fetched. The guard tells the session what fails.
+    void this.guard.skip(partition, nextOffset)
   }
 
   onFetched(): void {
@@ -164,50 +160,10 @@ export class Membership implements GroupHandlers {
 
   // ---------- batches
 
-  /** Whether the batch is the one that was to be read next. */
   private async isWanted(partition: KafkaPartition, batch: FetchedBatch): Promise<boolean> {
-    const { host } = this
-    const { next } = partition
-    const verdict = partition.judge(batch)
-    if (verdict === 'take') return true
-    if (verdict === 'probe') {
-      this.member?.seek({ topic: partition.topic, partition: partition.partition, offset: next })
-      return false
-    }
-    if (verdict === 'anew') {
-      host.fail(madeAnew(partition, next, batch.endOffset, host.context.ledger, host.context.source))
-      return false
-    }
-    try {
-      await this.accountFor(partition, next, batch.fetchedOffset)
-    } catch (error) {
-      if (!isRetryable(error)) host.fail(error)
-      return false
-    }
-    if (partition.isLost || partition.next !== next) return false
-    partition.next = batch.fetchedOffset
-    return true
-  }
-
-  /** Control records moved the position. Believed only where the partition still begins before: else what lay there was removed. */
-  private async skip(partition: KafkaPartition, from: number, to: number): Promise<void> {
-    try {
-      await this.accountFor(partition, from, to)
-    } catch (error) {
-      if (!isRetryable(error)) this.host.fail(error)
-      return
-    }
-    if (partition.isLost || partition.next !== from) return
-    partition.next = to
-    this.host.advance(partition, to)
-  }
-
-  /** There is no record from `from` up to `to`: compaction, or retention? */
-  private async accountFor(partition: KafkaPartition, from: number, to: number): Promise<void> {
-    const admin = await this.host.admin()
-    const range = (await admin.ranges(partition.topic)).find(range => range.partition === partition.partition)
-    if (range !== undefined && range.low > from && !partition.isLost)
-      reportRemoved(partition, from, Math.min(range.low, to), this.host.start)
+    const verdict = await this.guard.admits(partition, batch)
+    if (verdict === 'again') this.member?.seek({ topic: partition.topic, partition: partition.partition, offset: partition.next })
+    return verdict === true
   }
 
   /** Keeps the batch until it is read, and the membership alive meanwhile. */
@@ -296,40 +252,16 @@ export class Membership implements GroupHandlers {
   }
 
   private async takeOver(fresh: readonly KafkaPartition[]): Promise<void> {
-    const { context, start } = this.host
-    const ledgerAt = new Map<string, number>()
-    await Promise.all(
-      fresh.map(async ({ name }) => {
-        const { from } = await context.assigned(name, groupIdentity(context.source, name, start.groupId))
-        if (from !== undefined) ledgerAt.set(name, from)
-      }),
-    )
-    const starts = await this.starts(fresh, ledgerAt)
-    for (const partition of fresh) {
-      const found = starts?.get(partition)
-      if (found === undefined || partition.isLost) continue
-      partition.begin(found.next, found.end, found.committed)
-      this.host.advance(partition, found.next)
-      this.member?.seek({ topic: partition.topic, partition: partition.partition, offset: found.next })
+    const { context } = this.host
+    for (const [partition, start] of await takeOver(fresh, this.host, this.ending.signal)) {
+      if (partition.isLost) continue
+      partition.begin(start.next, start.end, start.committed)
+      this.host.advance(partition, start.next)
+      this.member?.seek({ topic: partition.topic, partition: partition.partition, offset: start.next })
       this.member?.resume([partition])
-      context.log.debug('partition begins', { partition: partition.name, offset: found.next, end: found.end })
+      context.log.debug('partition begins', { partition: partition.name, offset: start.next, end: start.end })
     }
     this.host.fetched()
-  }
-
-  /** Asks until the cluster answers, or nobody wants to know any more. */
-  private async starts(fresh: readonly KafkaPartition[], ledgerAt: ReadonlyMap<string, number>): ReturnType<typeof startsOf> {
-    for (let backoff = exponentialBackoff(); ; backoff = backoff.next()) {
-      const wanted = fresh.filter(({ isLost }) => !isLost)
-      if (wanted.length === 0) return new Map()
-      try {
-        return await startsOf(await this.host.admin(), wanted, ledgerAt, this.host.start)
-      } catch (error) {
-        if (!isRetryable(error)) throw error
-        this.host.context.log.warn('the cluster does not say where partitions begin; asking again', { error: String(error) })
-      }
-      await delay(this.host.clock, backoff.delayMs, this.ending.signal)
-    }
   }
 }
 

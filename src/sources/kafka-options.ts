@@ -1,22 +1,15 @@
 import { option, resolveOptions } from '../core/options.js'
-import type { GroupOptions, KafkaSasl, MakeDriver } from '../drivers/kafka/driver.js'
+import { type ConnectionGiven, connectionRules } from '../drivers/kafka/connection.js'
+import type { GroupOptions, KafkaConnection } from '../drivers/kafka/driver.js'
 
 /** Options of `kafkaSource`. */
-export interface KafkaSourceOptions {
-  /** `host:port` of some of the brokers. */
-  readonly brokers: readonly string[]
+export interface KafkaSourceOptions extends KafkaConnection {
   /** Names, or one expression. An expression is resolved when the run joins the group: a topic made later is read after the next start. */
   readonly topics: readonly string[] | RegExp
   /** The consumer group: all members of it share the partitions. */
   readonly groupId: string
   /** Where a partition begins of which the group has committed nothing: a Date means the first record at or after it. Default `'earliest'`. */
   readonly startAt?: 'earliest' | 'latest' | Date
-  /** true, or what Node's `tls.connect` takes: `ca`, `cert`, `key`, `rejectUnauthorized`, … Default false. */
-  readonly ssl?: boolean | object
-  /** Who we are to the brokers: plain, scram-sha-256, scram-sha-512, oauthbearer or aws. */
-  readonly sasl?: KafkaSasl
-  /** Default `'millrace'`. */
-  readonly clientId?: string
   /** After how long without a heartbeat the group takes a member for dead. ms, from 1,000 up; the broker has bounds too. Default 30,000. */
   readonly sessionTimeoutMs?: number
   /** What one fetch takes of one partition, at most. Compacted topics want 1 MiB or more. Bytes, default 1 MiB. */
@@ -33,40 +26,38 @@ export interface KafkaSourceOptions {
   readonly name?: string
 }
 
-/** The options with their defaults. */
-export type ResolvedKafkaOptions = Required<Omit<KafkaSourceOptions, 'ssl' | 'sasl'>> & Pick<KafkaSourceOptions, 'ssl' | 'sasl'>
+/** What is read and how, with its defaults: all but the connection. */
+export type KafkaReading = Required<Omit<KafkaSourceOptions, keyof KafkaConnection>>
 
 const isNames = (value: unknown): boolean =>
   Array.isArray(value) && value.length > 0 && value.every(name => typeof name === 'string' && name !== '')
 
+const readingRules = {
+  topics: option.matching('a list of names, or a regular expression', value => value instanceof RegExp || isNames(value)),
+  groupId: option.text(),
+  startAt: option.matching("'earliest', 'latest' or a Date", isStart, { default: 'earliest' }),
+  sessionTimeoutMs: option.wholeNumber(1_000, { default: 30_000 }),
+  maxBytesPerPartition: option.wholeNumber(1, { default: 1024 * 1024 }),
+  partitionsConcurrently: option.wholeNumber(1, { default: 4 }),
+  onRemoved: option.oneOf(['fail', 'continue'], { default: 'fail' }),
+  commitEveryMs: option.wholeNumber(1, { default: 1_000 }),
+  commitEveryRecords: option.wholeNumber(1, { default: 5_000 }),
+  name: option.text({ default: 'kafka' }),
+} as const
+
 /** @throws {MillraceError} `MILL_OPTION_INVALID`, `MILL_OPTION_UNKNOWN`. */
-export function resolveKafkaOptions(options: KafkaSourceOptions): ResolvedKafkaOptions {
-  return resolveOptions<KafkaSourceOptions>('kafkaSource', options, {
-    brokers: option.matching("a list of brokers, such as ['localhost:9092']", isNames),
-    topics: option.matching('a list of names, or a regular expression', value => value instanceof RegExp || isNames(value)),
-    groupId: option.text(),
-    startAt: option.matching("'earliest', 'latest' or a Date", isStart, { default: 'earliest' }),
-    ssl: option.matching(
-      'true, false or TLS options',
-      value => typeof value === 'boolean' || (typeof value === 'object' && value !== null),
-      {
-        optional: true,
-      },
-    ),
-    sasl: option.object('a mechanism with its credentials', { optional: true }),
-    clientId: option.text({ default: 'millrace' }),
-    sessionTimeoutMs: option.wholeNumber(1_000, { default: 30_000 }),
-    maxBytesPerPartition: option.wholeNumber(1, { default: 1024 * 1024 }),
-    partitionsConcurrently: option.wholeNumber(1, { default: 4 }),
-    onRemoved: option.oneOf(['fail', 'continue'], { default: 'fail' }),
-    commitEveryMs: option.wholeNumber(1, { default: 1_000 }),
-    commitEveryRecords: option.wholeNumber(1, { default: 5_000 }),
-    name: option.text({ default: 'kafka' }),
-  }) as ResolvedKafkaOptions
+export function resolveKafkaOptions(options: KafkaSourceOptions): KafkaReading & ConnectionGiven {
+  return resolveOptions<KafkaSourceOptions>('kafkaSource', options, { ...connectionRules, ...readingRules }) as KafkaReading &
+    ConnectionGiven
+}
+
+/** As {@link resolveKafkaOptions}, where there is a driver already. */
+export function resolveReading(options: Omit<KafkaSourceOptions, keyof KafkaConnection>): KafkaReading {
+  return resolveOptions<typeof options>('kafkaSource', options, readingRules) as KafkaReading
 }
 
 /** How the members of the group join. */
-export function groupOptionsOf(options: ResolvedKafkaOptions): GroupOptions {
+export function groupOptionsOf(options: KafkaReading): GroupOptions {
   const { groupId, topics, sessionTimeoutMs, maxBytesPerPartition, partitionsConcurrently } = options
   return {
     groupId,
@@ -82,11 +73,6 @@ export function groupOptionsOf(options: ResolvedKafkaOptions): GroupOptions {
     // Bounds how long a partition that is resumed waits for its first fetch: 4 s at the client's default of 5,000, measured.
     maxWaitMs: 500,
   }
-}
-
-/** How the cluster is reached. */
-export function connectionOf({ brokers, clientId, ssl, sasl }: ResolvedKafkaOptions): Parameters<MakeDriver>[0] {
-  return { brokers, clientId, connectTimeoutMs: 10_000, ...(ssl !== undefined && { ssl }), ...(sasl !== undefined && { sasl }) }
 }
 
 function isStart(value: unknown): boolean {

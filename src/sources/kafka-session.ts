@@ -5,7 +5,7 @@ import type { Incoming, Prefix, SourceContext, SourceSession } from '../core/sou
 import type { Admin, GroupOptions, KafkaDriver } from '../drivers/kafka/driver.js'
 import { CommitCadence } from './kafka-commits.js'
 import { Membership, type MembershipHost } from './kafka-membership.js'
-import { groupOptionsOf, type ResolvedKafkaOptions } from './kafka-options.js'
+import { groupOptionsOf, type KafkaReading } from './kafka-options.js'
 import type { KafkaPartition } from './kafka-partition.js'
 import { FairQueue } from './kafka-queue.js'
 import { Watchdog } from './kafka-watchdog.js'
@@ -34,7 +34,7 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
 
   private constructor(
     private readonly driver: KafkaDriver,
-    options: ResolvedKafkaOptions,
+    options: KafkaReading,
     readonly context: SourceContext,
     readonly clock: Clock,
   ) {
@@ -60,7 +60,7 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
     )
   }
 
-  static async open(driver: KafkaDriver, options: ResolvedKafkaOptions, context: SourceContext, clock: Clock): Promise<KafkaSession> {
+  static async open(driver: KafkaDriver, options: KafkaReading, context: SourceContext, clock: Clock): Promise<KafkaSession> {
     const session = new KafkaSession(driver, options, context, clock)
     try {
       await session.join()

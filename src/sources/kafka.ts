@@ -1,9 +1,10 @@
 import { type Clock, systemClock } from '../core/clock.js'
 import type { Logger } from '../core/log.js'
 import type { Source } from '../core/source.js'
-import type { KafkaDriver } from '../drivers/kafka/driver.js'
+import { connectionOf } from '../drivers/kafka/connection.js'
+import type { KafkaConnection, KafkaDriver } from '../drivers/kafka/driver.js'
 import { openKafka } from '../drivers/kafka/open-kafka.js'
-import { connectionOf, type KafkaSourceOptions, type ResolvedKafkaOptions, resolveKafkaOptions } from './kafka-options.js'
+import { type KafkaReading, type KafkaSourceOptions, resolveKafkaOptions, resolveReading } from './kafka-options.js'
 import { KafkaSession } from './kafka-session.js'
 
 /**
@@ -29,13 +30,13 @@ export function kafkaSource(options: KafkaSourceOptions): Source<Uint8Array | nu
  */
 export function kafkaSourceOn(
   driver: KafkaDriver,
-  options: Omit<KafkaSourceOptions, 'brokers'>,
+  options: Omit<KafkaSourceOptions, keyof KafkaConnection>,
   clock: Clock = systemClock,
 ): Source<Uint8Array | null> {
-  return sourceOf(resolveKafkaOptions({ ...options, brokers: [driver.name] }), () => driver, clock)
+  return sourceOf(resolveReading(options), () => driver, clock)
 }
 
-function sourceOf(options: ResolvedKafkaOptions, driver: (log: Logger) => KafkaDriver, clock: Clock): Source<Uint8Array | null> {
+function sourceOf(options: KafkaReading, driver: (log: Logger) => KafkaDriver, clock: Clock): Source<Uint8Array | null> {
   return {
     name: options.name,
     commits: 'prefix',

@@ -9,6 +9,7 @@ import type {
   TopicOffset,
   TopicPartition,
 } from '../../src/drivers/kafka/driver.js'
+import { partitionName } from '../../src/sources/kafka-partition.js'
 
 type Entry = { readonly offset: number; readonly message: FetchedMessage | null }
 interface Log {
@@ -16,7 +17,6 @@ interface Log {
   end: number
   entries: Entry[]
 }
-const nameOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
 const pause = () => new Promise<void>(resolve => setImmediate(resolve))
 export const refusal = (text: string, retryable = true) => Object.assign(new Error(text), { retryable })
 
@@ -116,7 +116,7 @@ export class FakeKafka {
       offsetsAt: async topic => this.partitionsOf([topic]).map(({ partition }) => ({ partition, offset: this.offsetAt })),
       committed: async (groupId, topics) =>
         this.partitionsOf(topics).flatMap(tp => {
-          const offset = this.group(groupId).committed.get(nameOf(tp))
+          const offset = this.group(groupId).committed.get(partitionName(tp))
           return offset === undefined ? [] : [{ ...tp, offset }]
         }),
       createTopic: async (topic, { partitions }) => this.topic(topic, partitions),
@@ -171,7 +171,7 @@ export class FakeGroup {
       this.refuse--
       throw this.refusalError
     }
-    for (const at of offsets) this.committed.set(nameOf(at), at.offset)
+    for (const at of offsets) this.committed.set(partitionName(at), at.offset)
   }
 
   private finishJoin(): void {
@@ -225,15 +225,15 @@ export class FakeMember implements GroupMember {
 
   seek(to: TopicOffset): void {
     this.seeks++
-    this.positions.set(nameOf(to), to.offset)
+    this.positions.set(partitionName(to), to.offset)
   }
 
   pause(partitions: readonly TopicPartition[]): void {
-    for (const at of partitions) this.paused.add(nameOf(at))
+    for (const at of partitions) this.paused.add(partitionName(at))
   }
 
   resume(partitions: readonly TopicPartition[]): void {
-    for (const at of partitions) this.paused.delete(nameOf(at))
+    for (const at of partitions) this.paused.delete(partitionName(at))
     this.wake()
   }
 
@@ -300,7 +300,7 @@ export class FakeMember implements GroupMember {
     this.fetches++
     const work: (() => Promise<void>)[] = []
     for (const at of this.assigned) {
-      if (this.paused.has(nameOf(at))) continue
+      if (this.paused.has(partitionName(at))) continue
       const step = this.fetchOf(at)
       if (step !== null) work.push(step)
     }
@@ -316,7 +316,7 @@ export class FakeMember implements GroupMember {
   }
 
   private fetchOf(at: TopicPartition): (() => Promise<void>) | null {
-    const name = nameOf(at)
+    const name = partitionName(at)
     const log = this.kafka.logs.get(name)!
     const fetchedOffset = this.positions.get(name) ?? this.group.committed.get(name) ?? log.low
     if (fetchedOffset < log.low || fetchedOffset > log.end) {
