@@ -4,7 +4,7 @@ import type { Admin, GroupHandlers, KafkaConnection } from '../../src/drivers/ka
 import { openKafka } from '../../src/drivers/kafka/open-kafka.js'
 import { describeOwnKafka } from '../harness/kafka.js'
 import { KafkaTools } from '../harness/kafka-tools.js'
-import { SecureKafka } from '../harness/servers/secure-kafka.js'
+import { SecureKafka, tokenOf } from '../harness/servers/secure-kafka.js'
 
 const idle: GroupHandlers = {
   onAssigned() {},
@@ -63,6 +63,34 @@ describeOwnKafka('the driver on kafkajs, on a cluster with TLS, SASL and ACLs', 
       await produce(connection, topic)
     }
     expect((await kafka.bounds(topic))[0]).toMatchObject({ high: 2 })
+  })
+
+  it('logs in by a token of oauthbearer, asked for at each connection, and says when it is not taken', async () => {
+    const topic = await kafka.createTopic()
+    await kafka.allow('User:alice', { topic }, ['READ', 'WRITE', 'DESCRIBE'])
+    let asked = 0
+    const alice = secure.oauthbearer(async () => {
+      asked++
+      return tokenOf('alice')
+    })
+    expect(await asAdmin(alice, admin => admin.topics())).toContain(topic)
+    await produce(alice, topic)
+    expect(asked).toBeGreaterThanOrEqual(2)
+    expect((await kafka.bounds(topic))[0]).toMatchObject({ high: 1 })
+    const refused = { code: 'MILL_KAFKA_REFUSED', retryable: false }
+    const expired = secure.oauthbearer(async () => tokenOf('alice', -3_600_000))
+    await expect(asAdmin(expired, admin => admin.topics())).rejects.toMatchObject({
+      ...refused,
+      message: expect.stringMatching(/the token of sasl\.token is not valid: .*invalid_token/),
+    })
+    const unissued = secure.oauthbearer(() => Promise.reject(new Error('the issuer is away')))
+    await expect(asAdmin(unissued, admin => admin.topics())).rejects.toMatchObject({
+      code: 'MILL_KAFKA_AWAY',
+      retryable: true,
+      message: expect.stringMatching(/sasl\.token gave none: Error: the issuer is away/),
+    })
+    const stranger = secure.oauthbearer(async () => tokenOf('mallory'))
+    await expect(produce(stranger, topic)).rejects.toMatchObject({ ...refused, message: expect.stringMatching(/no right/) })
   })
 
   it("knows a client by its certificate, and says when the broker's is not trusted", async () => {

@@ -9,6 +9,7 @@ import { type FetchParts, fetchDecoder } from './kafkajs-fetch.js'
 import { joinKafkajsGroup } from './kafkajs-group.js'
 import { type CommittingGroup, type Kafkajs, shortRetry } from './kafkajs-parts.js'
 import { openKafkajsProducer } from './kafkajs-producer.js'
+import { oauthBearer } from './oauthbearer.js'
 
 // The one file that loads kafkajs (2.2.4: CommonJS, and its inner files have no types), and mends it.
 const require = createRequire(import.meta.url)
@@ -72,8 +73,7 @@ function configOf(connection: Parameters<MakeDriver>[0], log: Logger): KafkaConf
 }
 
 function saslOf(sasl: NonNullable<Parameters<MakeDriver>[0]['sasl']>): NonNullable<KafkaConfig['sasl']> {
-  if (sasl.mechanism === 'oauthbearer')
-    return { mechanism: 'oauthbearer', oauthBearerProvider: async () => ({ value: await sasl.token() }) }
+  if (sasl.mechanism === 'oauthbearer') return { mechanism: 'oauthbearer', authenticationProvider: oauthBearer(sasl.token) }
   if (sasl.mechanism === 'aws') return { ...sasl }
   const { mechanism, username, password } = sasl
   return { mechanism, username, password } as NonNullable<KafkaConfig['sasl']>

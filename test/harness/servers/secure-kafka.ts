@@ -61,11 +61,33 @@ export class SecureKafka {
     return { brokers, ssl: { ...ssl!, ...this.certificates.client } }
   }
 
+  /** TLS, and a login by a token that `token` gives: see {@link tokenOf}. */
+  oauthbearer(token: () => Promise<string>) {
+    return { ...this.ssl('SASL_SSL'), sasl: { mechanism: 'oauthbearer' as const, token } }
+  }
+
   async stop(): Promise<void> {
     await this.server.stop()
   }
 }
 
+/**
+ * A token for `username` as the broker takes it: a JWS without a signature, by Kafka's own login module for tests. From `validForMs` of 0 down it has expired.
+ *
+ * @see KIP-255
+ */
+export function tokenOf(username: string, validForMs = 3_600_000): string {
+  const now = Date.now()
+  const claims = {
+    sub: username,
+    iat: Math.floor((now + Math.min(0, validForMs) - 1_000) / 1_000),
+    exp: Math.floor((now + validForMs) / 1_000),
+  }
+  const part = (of: object) => Buffer.from(JSON.stringify(of)).toString('base64url')
+  return `${part({ alg: 'none' })}.${part(claims)}.`
+}
+
+const OAUTHBEARER_LOGIN = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule'
 const PLAIN_LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule'
 const SCRAM_LOGIN = 'org.apache.kafka.common.security.scram.ScramLoginModule'
 const plainUsers = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`)
@@ -74,6 +96,7 @@ const logins = Object.fromEntries(
     [`listener.name.${listener}.plain.sasl.jaas.config`, `${PLAIN_LOGIN} required ${plainUsers.join(' ')};`],
     [`listener.name.${listener}.scram-sha-256.sasl.jaas.config`, `${SCRAM_LOGIN} required;`],
     [`listener.name.${listener}.scram-sha-512.sasl.jaas.config`, `${SCRAM_LOGIN} required;`],
+    [`listener.name.${listener}.oauthbearer.sasl.jaas.config`, `${OAUTHBEARER_LOGIN} required unsecuredLoginStringClaim_sub="broker";`],
   ]),
 )
 
@@ -83,7 +106,7 @@ const SETTINGS = {
   'ssl.truststore.type': 'PEM',
   'ssl.truststore.location': '{directory}/ca.pem',
   'listener.name.mtls.ssl.client.auth': 'required',
-  'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+  'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
   ...logins,
   'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
   'super.users': 'User:ANONYMOUS',
