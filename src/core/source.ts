@@ -96,6 +96,11 @@ export interface SourceSession<T, Done> {
   readonly fenced?: (partition: string) => void
   /** What is still to be read, by partition, in positions. */
   readonly lag?: () => ReadonlyMap<string, number>
+  /**
+   * Of a source without an end: where each partition ends at this moment, as far as is known, in positions (the next one that will be given).
+   * A run that is to end when all that was there is settled (`millrace run --drain`) stops reading there.
+   */
+  readonly ends?: () => ReadonlyMap<string, number>
   readonly close?: () => Promise<void>
 }
 
@@ -104,6 +109,8 @@ export interface SourceOf<T, Commits extends 'prefix' | 'single', Done> extends 
   readonly name: string
   /** 'prefix': positions are safe integers that grow within a partition, and what is before the first hole is committed. 'single': each by its id. */
   readonly commits: Commits
+  /** Several processes may read it at once, each its share of the partitions: a consumer group. Default false. */
+  readonly isShared?: boolean
   /** For quarantine. Default: bytes as they are, anything else as JSON. */
   readonly codec?: Codec<T>
   readonly open: (context: SourceContext) => Promise<SourceSession<T, Done>>

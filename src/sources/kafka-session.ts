@@ -112,6 +112,12 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
     return lag
   }
 
+  ends(): ReadonlyMap<string, number> {
+    const ends = new Map<string, number>()
+    for (const [name, partition] of this.membership?.owned ?? nothing) if (partition.isReady) ends.set(name, partition.endOffset)
+    return ends
+  }
+
   close(): Promise<void> {
     this.closed ??= this.shut()
     return this.closed

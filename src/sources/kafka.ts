@@ -40,6 +40,7 @@ function sourceOf(options: KafkaReading, driver: (log: Logger) => KafkaDriver, c
   return {
     name: options.name,
     commits: 'prefix',
+    isShared: true,
     open: async context => KafkaSession.open(driver(context.log), options, context, clock),
   }
 }
