@@ -1,3 +1,4 @@
+import { type ErrorClass, errorClassOf } from '../core/error-class.js'
 import { memberOf } from '../core/member.js'
 
 /** How every command ends, as a status of the process. docs/operations.md tells them to those who write scripts and units. */
@@ -25,20 +26,24 @@ export const exitStatus = {
 /** One of {@link exitStatus}. */
 export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus]
 
-/** The status that an error ends a command with: of itself, or of the first of its causes that has one of its own. */
-export function statusOf(error: unknown): ExitStatus {
-  for (let at = error, depth = 0; typeof at === 'object' && at !== null && depth < MAX_CAUSES; at = memberOf(at, 'cause'), depth++) {
-    if (memberOf(at, 'name') === 'UsageError') return exitStatus.usage
-    const code = memberOf(at, 'code')
-    const status = typeof code === 'string' ? statuses.find(([pattern]) => pattern.test(code))?.[1] : undefined
-    if (status !== undefined) return status
-  }
-  return exitStatus.failed
+/** The status that a class of errors ends a command with. */
+export const statusOfClass: Readonly<Record<ErrorClass, ExitStatus>> = {
+  config: exitStatus.config,
+  'not-allowed': exitStatus.notAllowed,
+  unavailable: exitStatus.unavailable,
+  locked: exitStatus.locked,
+  // Another owner has the partitions: that is how things should be, but not what was asked for.
+  fenced: exitStatus.failed,
+  failed: exitStatus.failed,
 }
 
-const MAX_CAUSES = 8
+/** The status that an error ends a command with. */
+export function statusOf(error: unknown): ExitStatus {
+  return memberOf(error, 'name') === 'UsageError' ? exitStatus.usage : statusOfClass[errorClassOf(error)]
+}
 
-const statuses: readonly (readonly [RegExp, ExitStatus])[] = [
-  [/^MILL_(CONFIG_.+|OPTION_.+|BATCH_EXCEEDS_WINDOW|SCHEMA_INVALID|LEDGER_UNSUPPORTED|PACKAGE_MISSING)$/, exitStatus.config],
-  [/^MILL_(START_TIMEOUT|DATABASE_AWAY|KAFKA_AWAY)$/, exitStatus.unavailable],
-]
+/** The status of several that ended: that of all that failed, where it is the same, else 1. */
+export function statusOfAll(statuses: readonly ExitStatus[]): ExitStatus {
+  const failures = new Set(statuses.filter(status => status !== exitStatus.done))
+  return failures.size === 0 ? exitStatus.done : failures.size === 1 ? [...failures][0]! : exitStatus.failed
+}
