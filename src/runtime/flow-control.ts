@@ -25,6 +25,10 @@ export class FlowControl implements RunFlow {
       room(depth: number): Promise<void> | undefined
       /** No handler is at work any more. */
       onQuiet(): void
+      /** Something that is away is waited for, once more. */
+      onWait(reason: unknown): void
+      /** The run begins to wait, or goes on. */
+      onWaiting(): void
     },
   ) {
     signal.addEventListener(
@@ -49,10 +53,15 @@ export class FlowControl implements RunFlow {
   }
 
   waits(reason: unknown): void {
-    if (this.waiting++ === 0) this.log.warn('waiting', { reason: errorText(reason) })
+    this.host.onWait(reason)
+    if (this.waiting++ > 0) return
+    this.log.warn('waiting', { reason: errorText(reason) })
+    this.host.onWaiting()
   }
 
   resumed(): void {
-    if (--this.waiting === 0) this.log.info('going on')
+    if (--this.waiting > 0) return
+    this.log.info('going on')
+    this.host.onWaiting()
   }
 }

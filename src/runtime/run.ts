@@ -8,13 +8,12 @@ import type { SinkSession } from '../core/sink.js'
 import { Engine } from './engine.js'
 import { FlowControl } from './flow-control.js'
 import { type Limits, resolveBatchLimits, resolveLimits } from './limits.js'
+import { guardedObserver, type RunObserver } from './observer.js'
 import { openWithin } from './opening.js'
 import { concurrentWrites, type RunPlan } from './plan.js'
 import type { Reader } from './reader.js'
+import type { RunState } from './run-state.js'
 import { type RunSummary, Tally } from './tally.js'
-
-/** Where a run stands. `waiting`: for infrastructure that is away. */
-export type RunState = 'starting' | 'running' | 'waiting' | 'draining' | 'stopped' | 'failed'
 
 /** A run at one moment: the summary so far, and what is under way. */
 export interface RunSnapshot extends RunSummary {
@@ -48,14 +47,17 @@ export interface StartOptions {
   readonly log?: Logger
   /** Default: the machine's time. */
   readonly clock?: Clock
+  /** Watches the run: for metrics and traces. Default: nobody. */
+  readonly observer?: RunObserver
 }
 
 /** One run of a pipeline: opens its parts, lets the engine move records, stops, and closes. */
 export class Run implements PipelineRun {
   readonly finished: Promise<RunSummary>
-  private state: Exclude<RunState, 'waiting'> = 'starting'
+  private phase: Exclude<RunState, 'waiting'> = 'starting'
   private readonly clock: Clock
   private readonly log: Logger
+  private readonly observer: RunObserver | undefined
   private readonly limits: Limits
   private readonly tally = new Tally()
   private readonly flow: FlowControl
@@ -77,6 +79,7 @@ export class Run implements PipelineRun {
     const { sink, name } = plan
     this.clock = options.clock ?? systemClock
     this.log = options.log ?? silentLog
+    this.observer = options.observer && guardedObserver(options.observer, this.log)
     this.startedAt = this.clock.now()
     const batch = resolveBatchLimits(`sink ${sink.name}, batch`, sink.batch)
     this.limits = resolveLimits(name, plan.limits, batch, concurrentWrites(sink))
@@ -85,6 +88,8 @@ export class Run implements PipelineRun {
     this.flow = new FlowControl(this.aborting.signal, this.clock, this.log, {
       room: depth => this.engine.room.ready(depth),
       onQuiet: () => this.engine.changed(),
+      onWait: reason => this.observer?.retried?.(reason),
+      onWaiting: () => this.observer?.state?.(this.state),
     })
     this.engine = new Engine({
       plan,
@@ -106,7 +111,7 @@ export class Run implements PipelineRun {
     for (const reader of engine.readers) for (const [partition, records] of reader.lag) lag.set(`${reader.name} ${partition}`, records)
     return {
       ...this.summary(),
-      state: this.state === 'running' && this.flow.waiting > 0 ? 'waiting' : this.state,
+      state: this.state,
       inFlight: engine.inFlight,
       inFlightBytes: engine.inFlightBytes,
       heldRecords: engine.holds.records,
@@ -116,9 +121,9 @@ export class Run implements PipelineRun {
   }
 
   stop(): Promise<RunSummary> {
-    if (this.state !== 'starting' && this.state !== 'running') return this.finished
-    const isOpen = this.state === 'running'
-    this.state = 'draining'
+    if (this.phase !== 'starting' && this.phase !== 'running') return this.finished
+    const isOpen = this.phase === 'running'
+    this.enter('draining')
     this.log.info('stopping', { pipeline: this.plan.name })
     const { stopTimeoutMs: ms } = this.limits
     this.cancelStopTimer = this.clock.after(ms, () => {
@@ -139,13 +144,23 @@ export class Run implements PipelineRun {
     await this.stop().catch(() => {})
   }
 
+  private get state(): RunState {
+    return this.phase === 'running' && this.flow.waiting > 0 ? 'waiting' : this.phase
+  }
+
+  private enter(phase: Exclude<RunState, 'waiting'>): void {
+    if (this.phase === phase) return
+    this.phase = phase
+    this.observer?.state?.(this.state)
+  }
+
   private async run(signal: AbortSignal | undefined): Promise<RunSummary> {
     const onSignal = () => void this.stop()
     signal?.addEventListener('abort', onSignal, { once: true })
     if (signal?.aborted) onSignal()
     try {
       await this.open()
-      if (this.state === 'starting') this.state = 'running'
+      if (this.phase === 'starting' && this.failure === null) this.enter('running')
       this.log.info('running', { pipeline: this.plan.name })
       if (this.failure === null) this.engine.start()
       await this.done.promise
@@ -154,7 +169,7 @@ export class Run implements PipelineRun {
     }
     signal?.removeEventListener('abort', onSignal)
     // Nothing is left that stop() could hurry: it would only start its timer anew.
-    this.state = 'draining'
+    this.enter('draining')
     this.cancelStopTimer?.()
     await this.close()
     // Whoever still waits for infrastructure (a take-over for a source that was not heard to the end) waits in vain.
@@ -162,7 +177,7 @@ export class Run implements PipelineRun {
     this.endedAt = this.clock.now()
     // Read through a function: the compiler cannot see that `fail` may have set it.
     const failure = this.failed()
-    this.state = failure === null ? 'stopped' : 'failed'
+    this.enter(failure === null ? 'stopped' : 'failed')
     if (failure !== null) throw failure.error
     this.log.info('finished', this.summary())
     return this.summary()

@@ -46,6 +46,7 @@ export function startPlan(plan: RunPlan, options: StartOptions): PipelineRun {
     signal: option.object('an AbortSignal', { optional: true }),
     log: option.object('a logger', { optional: true }),
     clock: option.object('a clock', { optional: true }),
+    observer: option.object('an observer', { optional: true }),
   })
   return new Run(plan, options)
 }

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { showProgress } from '../../../src/cli/progress.js'
 import { summaryLines } from '../../../src/cli/summary.js'
-import type { PipelineRun, RunSnapshot, RunState } from '../../../src/runtime/run.js'
+import type { PipelineRun, RunSnapshot } from '../../../src/runtime/run.js'
+import type { RunState } from '../../../src/runtime/run-state.js'
 
 const nothing = { delivered: 0, skipped: 0, quarantined: 0, reasons: {}, seconds: 0 }
 
