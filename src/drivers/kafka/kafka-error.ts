@@ -108,6 +108,9 @@ const answers: Readonly<Record<string, (at: KafkaDoing) => string>> = {
     'sessionTimeoutMs is outside of what the broker allows (group.min.session.timeout.ms to group.max.session.timeout.ms)',
   INVALID_GROUP_ID: ({ groupId }) => `${groupId ?? 'the groupId'} is not a group id`,
   INVALID_TOPIC_EXCEPTION: ({ topic }) => `${topic ?? 'the topic'} is not a name that a topic can have`,
+  INVALID_TIMESTAMP: ({ topic }) =>
+    `the clock of this machine is further from the broker's than topic ${topic ?? ''} allows; set the clocks right, or allow more ` +
+    'by its message.timestamp.before.max.ms and message.timestamp.after.max.ms',
   GROUP_MAX_SIZE_REACHED: () => 'the group has as many members as the broker allows (group.max.size)',
   UNSUPPORTED_VERSION: () => 'the broker does not know this request: it is too old or too new for the client',
   REBALANCE_IN_PROGRESS: () => 'the group is rebalancing',
