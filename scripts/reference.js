@@ -10,6 +10,7 @@ const rooms = {
   runtime: 'Pipelines and runs',
   replay: 'Replay',
   pipelines: 'Ready-made pipelines',
+  config: 'Configuration',
   sources: 'Sources',
   operators: 'Operators',
   policies: 'Policies',

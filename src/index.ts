@@ -1,4 +1,15 @@
 // What `millrace` gives out, room by room. Tests of pipelines take theirs from `millrace/testing`.
+export {
+  type Config,
+  defineConfig,
+  type KindOptions,
+  type LogConfig,
+  type MonitoringConfig,
+  type PipelineFactory,
+  type PipelineOfKind,
+  type PipelineOfModule,
+  type RestartConfig,
+} from './config/config.js'
 export type { Attempt } from './core/attempts.js'
 export { type Backoff, type BackoffOptions, exponentialBackoff } from './core/backoff.js'
 export { type Clock, systemClock } from './core/clock.js'

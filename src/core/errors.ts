@@ -34,6 +34,17 @@ export const errorTable = {
   ),
   MILL_PACKAGE_MISSING: entry<{ package: string; for: string }>(d => `${d.for} needs the package ${d.package}, which is not installed`),
 
+  // config
+  MILL_CONFIG_MISSING: entry<{ file: string; where: string }>(d => `there is no config ${d.file} ${d.where}`),
+  MILL_CONFIG_AMBIGUOUS: entry<{ directory: string; files: readonly string[] }>(
+    d => `${d.directory} has ${d.files.length} configs: ${d.files.join(', ')}`,
+  ),
+  MILL_CONFIG_UNREADABLE: entry<{ file: string; reason: string }>(d => `the config ${d.file} cannot be read: ${d.reason}`),
+  MILL_CONFIG_INVALID: entry<{ file: string; problems: readonly string[] }>(
+    d =>
+      `${d.file} has ${d.problems.length === 1 ? 'a problem' : `${d.problems.length} problems`}:${d.problems.map(problem => `\n  ${problem}`).join('')}`,
+  ),
+
   // kafka
   MILL_KAFKA_AWAY: entry<{ cluster: string; doing: string; reason: string }>(
     d => `${d.doing}: the Kafka cluster ${d.cluster} cannot be reached: ${d.reason}`,

@@ -26,7 +26,8 @@ export const rooms: Readonly<Record<string, RoomRule>> = {
   replay: { rooms: ['core', 'runtime', 'sources'], packages: ['rxjs'] },
   backfill: { rooms: ['core', 'runtime', 'drivers'], packages: [] },
   monitoring: { rooms: ['core', 'runtime', 'drivers'], packages: ['prom-client', 'fastify'] },
-  config: { rooms: ['core', 'runtime', 'drivers'], packages: ['jiti'] },
+  // `millrace`: configs in code get the running package itself, whatever is installed beside them.
+  config: { rooms: ['core', 'runtime', 'drivers'], packages: ['jiti', 'smol-toml', 'yaml', 'ajv', 'millrace'] },
   testing: { rooms: ['core', 'runtime', 'sources', 'sinks', 'stores', 'ingress'], packages: ['rxjs'] },
   pipelines: {
     rooms: [...below, 'sources', 'operators', 'sinks', 'runtime', 'replay', 'backfill', 'monitoring', 'config'],
