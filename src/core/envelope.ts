@@ -1,6 +1,6 @@
 import { MillraceError } from './errors.js'
 import type { Flow } from './flow.js'
-import { RecordHeaders } from './headers.js'
+import type { RecordHeaders } from './headers.js'
 import { type Origin, originText } from './position.js'
 import { divide, eachRoot, type Part, sprout, unite } from './receipt.js'
 
@@ -60,9 +60,7 @@ export class Envelope<out T> {
   }
 
   get headers(): RecordHeaders {
-    const { root } = this.part
-    root.headers ??= RecordHeaders.from(root.incoming.headers)
-    return root.headers
+    return this.part.root.headers
   }
 
   /** The run's: the same object that `steps` gets. */
@@ -108,7 +106,7 @@ export class Envelope<out T> {
     const { receiver, wanted } = part.root
     receiver.expands(part)
     eachRoot(part, root => {
-      root.expanded = true
+      root.ownDetails.expanded = true
     })
     let given = 0
     let made = 0

@@ -35,7 +35,9 @@ export interface InspectionContext {
  * What a part may tell of itself. Sources, sinks, quarantines and stores of positions extend it; both members are optional.
  */
 export interface Inspectable {
-  /** Lines for `millrace explain`: the part, then what it promises. Opens nothing, and tells no secret. */
+  /**
+   * Lines for `millrace explain`. Those that begin with `guarantees: ` are shown under that heading. Opens nothing, and tells no secret.
+   */
   readonly describe?: () => readonly string[]
   /**
    * Connects, looks, and changes nothing: what `millrace doctor` prints. Each wait has a bound, so that it always ends; what goes wrong is a finding and

@@ -1,5 +1,5 @@
 import type { RunFlow } from './flow.js'
-import type { RecordHeaders } from './headers.js'
+import { RecordHeaders } from './headers.js'
 import type { Origin } from './position.js'
 import type { Failure } from './quarantine.js'
 import type { Incoming } from './source.js'
@@ -32,62 +32,45 @@ export interface PartitionBooks {
 export type PartState = 'open' | 'left' | 'held' | 'settled'
 
 /** The smallest thing that settles: a record, or one child of a split, or what several were joined to. */
-export class Part {
+export abstract class Part {
   state: PartState = 'open'
-  private cachedOrigin: Origin | undefined
+  /** The record that it is, or came from; of a join that of its first member. */
+  abstract readonly root: Root
+  /** `''`, `'3'`, `'3.0'`, `'join'`. */
+  abstract readonly path: string
+  /** Of a join: the records of the other members, without `root`. */
+  abstract readonly others: readonly Root[] | null
+  /** Of a join: its members, so that each can be quarantined for itself. */
+  abstract readonly members: readonly Part[] | null
+  abstract readonly origin: Origin
+}
 
-  /**
-   * @param root - The record that it is, or came from; of a join that of its first member.
-   * @param path - `''`, `'3'`, `'3.0'`, `'join'`.
-   * @param others - Of a join: the records of the other members, without `root`.
-   * @param members - Of a join: its members, so that each can be quarantined for itself.
-   */
+/** A child of a split, or what several parts were joined to. */
+class Child extends Part {
+  private cachedOrigin: Origin | null = null
+
   constructor(
-    root: Root | null,
+    readonly root: Root,
     readonly path: string,
     readonly others: readonly Root[] | null,
     readonly members: readonly Part[] | null,
   ) {
-    this.root = root ?? (this as unknown as Root)
+    super()
   }
 
-  readonly root: Root
-
   get origin(): Origin {
-    if (this.cachedOrigin === undefined) {
-      const { incoming, source, partition } = this.root
-      const first = incoming.origin
-      this.cachedOrigin = first
-        ? { source: first.source, partition: first.partition, position: first.position, part: this.path }
-        : { source, partition, position: incoming.position, part: this.path }
-    }
+    this.cachedOrigin ??= originOf(this.root, this.path)
     return this.cachedOrigin
   }
 }
 
-/** One position of a source, with all its parts. */
-export class Root extends Part {
-  /** Parts still in the steps. */
-  open = 1
-  /** Parts that are not settled. */
-  unsettled = 1
-  /** Whether any part was expanded over time: its children are then written as they come. */
-  expanded = false
-  /** The records that must be settled by one write because a join tied them; null while it is alone. */
-  tie: Tie | null = null
-  headers: RecordHeaders | null = null
-  /** Parts that a sink holds on its own disk: these have left the window, the record itself when all that are unsettled have. */
-  held = 0
-  isHeld = false
-  /** Whether its bytes were counted in a batch: children of a split share them. */
-  isWeighed = false
-  /** The worst that happened to a settled part. */
-  outcome: Outcome = 'skipped'
-  /** What failed of it, kept only for sources that are told. */
-  failures: Failure[] | null = null
-  /** Neighbours in the window's list of what is unsettled, oldest first. */
-  older: Root | null = null
-  newer: Root | null = null
+/** What the records of one partition share that came at one moment: one object, for what each record holds is what a run costs. */
+export class Arrival {
+  /** Its unsettled records, oldest first: the window's list. */
+  oldest: Root | null = null
+  newest: Root | null = null
+  /** Whether the window knows it. */
+  isListed = false
 
   constructor(
     readonly receiver: Receiver,
@@ -95,23 +78,116 @@ export class Root extends Part {
     readonly tracker: PartitionBooks,
     readonly source: string,
     readonly partition: string,
+    /** When the run received them, by its clock. */
+    readonly receivedAt: number,
+  ) {}
+}
+
+/** What few records have, kept apart so that the others do without. */
+class Details {
+  origin: Origin | null = null
+  headers: RecordHeaders | null = null
+  /** Whether any part was expanded over time: its children are then written as they come. */
+  expanded = false
+  /** The records that must be settled by one write because a join tied them; null while it is alone. */
+  tie: Tie | null = null
+  /** Parts that a sink holds on its own disk: these have left the window, the record itself when all that are unsettled have. */
+  held = 0
+  isHeld = false
+  /** Whether its bytes were counted in a batch: children of a split share them. */
+  isWeighed = false
+  /** What failed of it, kept only for sources that are told. */
+  failures: Failure[] | null = null
+}
+
+const NO_DETAILS: Readonly<Details> = new Details()
+
+/** One position of a source, with all its parts. */
+export class Root extends Part {
+  /** Parts still in the steps. */
+  open = 1
+  /** Parts that are not settled. */
+  unsettled = 1
+  /** The worst that happened to a settled part. */
+  outcome: Outcome = 'skipped'
+  /** Neighbours among the unsettled of its arrival, oldest first. */
+  older: Root | null = null
+  newer: Root | null = null
+  private changed: Details | null = null
+
+  constructor(
+    readonly arrival: Arrival,
     readonly incoming: Incoming<unknown>,
     readonly bytes: number,
-    /** When the run received it, by its clock. */
-    readonly receivedAt: number,
   ) {
-    super(null, '', null, null)
+    super()
   }
 
-  /** Milliseconds since 1970. Not a field: each number of that size costs an allocation a record. */
+  // Not fields: a record has the same in all of these, or has them from its arrival. They made half of its size (bench engine.sync).
+  get root(): Root {
+    return this
+  }
+  get path(): string {
+    return ''
+  }
+  get others(): null {
+    return null
+  }
+  get members(): null {
+    return null
+  }
+  get receiver(): Receiver {
+    return this.arrival.receiver
+  }
+  get tracker(): PartitionBooks {
+    return this.arrival.tracker
+  }
+  get source(): string {
+    return this.arrival.source
+  }
+  get partition(): string {
+    return this.arrival.partition
+  }
+  get receivedAt(): number {
+    return this.arrival.receivedAt
+  }
+
+  get origin(): Origin {
+    const { ownDetails } = this
+    ownDetails.origin ??= originOf(this, '')
+    return ownDetails.origin
+  }
+  /** Milliseconds since 1970. */
   get timestamp(): number {
-    return this.incoming.timestamp ?? this.receivedAt
+    return this.incoming.timestamp ?? this.arrival.receivedAt
   }
-
   /** Replays only: the one part that is wanted. */
   get wanted(): string {
     return this.incoming.origin?.part ?? ''
   }
+
+  get headers(): RecordHeaders {
+    const { ownDetails } = this
+    ownDetails.headers ??= RecordHeaders.from(this.incoming.headers)
+    return ownDetails.headers
+  }
+
+  /** To read. */
+  get details(): Readonly<Details> {
+    return this.changed ?? NO_DETAILS
+  }
+  /** To change. */
+  get ownDetails(): Details {
+    this.changed ??= new Details()
+    return this.changed
+  }
+}
+
+function originOf({ incoming, source, partition }: Root, part: string): Origin {
+  const { origin } = incoming
+  return origin
+    ? { source: origin.source, partition: origin.partition, position: origin.position, part }
+    : { source, partition, position: incoming.position, part }
 }
 
 /** Records tied by joins: with a ledger they are written together. */
@@ -144,12 +220,15 @@ export function close(part: Part): void {
 }
 
 function closeOne(root: Root): void {
-  if (--root.open === 0 && root.tie !== null) root.tie.openRoots--
+  if (--root.open > 0) return
+  const { tie } = root.details
+  if (tie !== null) tie.openRoots--
 }
 
 /** Whether all parts of the record, and of those tied to it, have left the steps. */
 export function isWhole(root: Root): boolean {
-  return root.tie === null ? root.open === 0 : root.tie.openRoots === 0
+  const { tie } = root.details
+  return tie === null ? root.open === 0 : tie.openRoots === 0
 }
 
 /** The part is settled: calls `onSettled` for each record of which it was the last. Once settled, nothing more happens. */
@@ -176,7 +255,7 @@ export function divide(part: Part, count: number): (Part | null)[] {
   for (let i = 0; i < count; i++) {
     const path = part.path === '' ? `${i}` : `${part.path}.${i}`
     const isMade = isWanted(path, wanted)
-    children.push(isMade ? new Part(part.root, path, part.others, part.members) : null)
+    children.push(isMade ? new Child(part.root, path, part.others, part.members) : null)
     if (isMade) made++
   }
   if (made > 0) {
@@ -199,7 +278,7 @@ export function sprout(part: Part, index: number): Part | null {
     root.unsettled++
   })
   part.root.receiver.grew(1)
-  return new Part(part.root, path, part.others, part.members)
+  return new Child(part.root, path, part.others, part.members)
 }
 
 /** Whether a replay wants this child: it is the wanted part, leads to it, or comes from it. */
@@ -228,17 +307,18 @@ export function unite(parts: readonly Part[]): Part {
   }
   if (others.length > 0) tie(roots)
   first!.receiver.grew(1)
-  return new Part(first!, 'join', others, parts)
+  return new Child(first!, 'join', others, parts)
 }
 
 function tie(roots: Set<Root>): void {
   const all = new Set<Root>()
   for (const root of roots) {
-    if (root.tie === null) all.add(root)
-    else for (const tied of root.tie.roots) all.add(tied)
+    const { tie } = root.details
+    if (tie === null) all.add(root)
+    else for (const tied of tie.roots) all.add(tied)
   }
   let openRoots = 0
   for (const root of all) if (root.open > 0) openRoots++
   const tied = new Tie(all, openRoots)
-  for (const root of all) root.tie = tied
+  for (const root of all) root.ownDetails.tie = tied
 }

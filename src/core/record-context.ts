@@ -58,14 +58,17 @@ export class EnvelopeContext implements RecordContext {
     return new SkipReason(reason) as unknown as Skipped
   }
   /**
-   * Gives the context for each call of a synchronous function. One that takes the value alone is called with the same object every time, which tells
+   * Gives the context for each call of a synchronous function. One that takes the value alone is called with the same object many times, which tells
    * of the record at hand: that saves 48 bytes a record. One with rest parameters might pass it on to whoever keeps it, so it gets its own.
    */
   static forCallsOf(fn: (...args: never) => unknown): (record: Envelope<unknown>) => EnvelopeContext {
     if (fn.length !== 1) return ofRecord
-    const shared = new EnvelopeContext(undefined as never, 1)
+    let shared = new EnvelopeContext(undefined as never, 1)
+    let calls = 0
     return record => {
-      shared.record = record
+      // An object that stays becomes old, and each young record that it is given costs a note to the garbage collector.
+      if ((++calls & 0xff) === 0) shared = new EnvelopeContext(record, 1)
+      else shared.record = record
       return shared
     }
   }

@@ -221,16 +221,17 @@ export class Engine {
   private leaveWindow(part: Part): void {
     if (part.state === 'held') return eachRoot(part, letGo)
     this.reader(part.root.source).window.shrink(1)
-    if (part.root.held > 0 || part.others !== null) eachRoot(part, this.releaseWhereLast)
+    if (part.root.details.held > 0 || part.others !== null) eachRoot(part, this.releaseWhereLast)
   }
 
   /** The other parts of the record are held, and this is its last in the window. */
   private readonly releaseWhereLast = (root: Root): void => {
-    if (root.held > 0 && !root.isHeld && root.open === 0 && root.held === root.unsettled - 1) this.releaseRoot(root)
+    const { held, isHeld } = root.details
+    if (held > 0 && !isHeld && root.open === 0 && held === root.unsettled - 1) this.releaseRoot(root)
   }
 
   private releaseRoot(root: Root): void {
-    root.isHeld = true
+    root.ownDetails.isHeld = true
     this.reader(root.source).window.remove(root)
   }
 
@@ -353,10 +354,10 @@ export class Engine {
 
   private stepsFailed(cause: unknown): unknown {
     if (cause instanceof MillraceError) return cause
-    const pushed = this.readers.find(({ current }) => current !== null)?.current ?? this.oldest
+    const pushed = this.readers.find(({ current }) => current !== null)?.current ?? this.oldest?.origin
     return new MillraceError(
       'MILL_STEPS_FAILED',
-      { pipeline: this.options.plan.name, origin: pushed ? originText(pushed.origin) : 'none' },
+      { pipeline: this.options.plan.name, origin: pushed ? originText(pushed) : 'none' },
       { cause },
     )
   }
@@ -452,11 +453,13 @@ function keepFailuresOfAll(part: Part, failures: readonly Failure[]): void {
 }
 
 function keepFailures(root: Root, failures: readonly Failure[]): void {
-  if (!(root.tracker instanceof PrefixTracker)) root.failures = [...(root.failures ?? []), ...failures]
+  if (root.tracker instanceof PrefixTracker) return
+  const { ownDetails } = root
+  ownDetails.failures = [...(ownDetails.failures ?? []), ...failures]
 }
 
 function letGo(root: Root): void {
-  root.held--
+  root.ownDetails.held--
 }
 
 /** Of a join the member whose partition is lost, where another member's is not; null where all are, or none. */

@@ -66,7 +66,7 @@ export class Exits {
     const { root } = part
     if (!options.ledger) {
       this.writer.add(record, part === root ? root.bytes : weigh(part), null)
-    } else if (root.tie === null && root.open === 0 && !root.expanded && part.others === null && !this.waiting.has(root)) {
+    } else if (part === root && isAlone(root) && !this.waiting.has(root)) {
       this.writer.add(record, root.bytes, root)
     } else {
       this.wait({ part, record, failures: NO_FAILURES, inBatch: false, outcome: 'delivered', reason: null })
@@ -169,7 +169,16 @@ export class Exits {
 
 const NO_FAILURES: readonly Failure[] = []
 
-const rootsOf = (root: Root): readonly Root[] => (root.tie === null ? [root] : [...root.tie.roots])
+/** Nothing of the record is left in the steps, and no other record is tied to it. */
+function isAlone(root: Root): boolean {
+  const { tie, expanded } = root.details
+  return root.open === 0 && tie === null && !expanded
+}
+
+function rootsOf(root: Root): readonly Root[] {
+  const { tie } = root.details
+  return tie === null ? [root] : [...tie.roots]
+}
 
 function isOfRevoked(part: Part): boolean {
   return part.others === null ? (part.root.tracker as Tracker).isRevoked : isAnyOfRevoked(part)
@@ -187,7 +196,7 @@ function isAnyOfRevoked(part: Part): boolean {
 function isExpanded(part: Part): boolean {
   let expanded = false
   eachRoot(part, root => {
-    if (root.expanded) expanded = true
+    if (root.details.expanded) expanded = true
   })
   return expanded
 }

@@ -87,12 +87,13 @@ export class Holds {
     this.host.release(root, 1)
     const inBatch = part.path === '' ? 1 : together.get(root)!
     if (part.others === null && root.open === 0 && root.unsettled === inBatch && root.tracker instanceof PrefixTracker) {
-      if (!root.isHeld) this.keepRange(hold, root.tracker, root, inBatch)
+      if (!root.details.isHeld) this.keepRange(hold, root.tracker, root, inBatch)
       return
     }
     eachRoot(part, member => {
-      member.held++
-      if (!member.isHeld && member.open === 0 && member.held === member.unsettled) this.host.releaseRoot(member)
+      const { ownDetails } = member
+      ownDetails.held++
+      if (!ownDetails.isHeld && member.open === 0 && ownDetails.held === member.unsettled) this.host.releaseRoot(member)
     })
     hold.parts.push(part)
   }

@@ -3,7 +3,8 @@ import { exponentialBackoff } from '../core/backoff.js'
 import { delay } from '../core/clock.js'
 import { Envelope } from '../core/envelope.js'
 import { MillraceError } from '../core/errors.js'
-import { type Receiver, Root } from '../core/receipt.js'
+import type { Origin } from '../core/position.js'
+import { Arrival, type Receiver, Root } from '../core/receipt.js'
 import { isRetryable } from '../core/retryable.js'
 import type { SinkSession } from '../core/sink.js'
 import type { Identity, Incoming, Source, SourceContext, SourceSession } from '../core/source.js'
@@ -56,8 +57,9 @@ export class Reader {
   isDone = false
   /** Whether a partition was ever given up: only then need batches be searched for what is not ours any more. */
   hasRevoked = false
-  /** The record that is being pushed through the steps: named when a plain operator throws. */
-  current: Root | null = null
+  /** What is being pushed through the steps, and how far. */
+  private pushing: readonly Incoming<unknown>[] = []
+  private at = -1
   committer!: Committer
   receiver!: Receiver
   private session!: Session
@@ -131,8 +133,9 @@ export class Reader {
   /** A record of this reader is settled. */
   settled(root: Root): void {
     const tracker = root.tracker as Tracker
-    tracker.settled(root.incoming, root.outcome, root.failures)
-    if (!root.isHeld) this.window.remove(root)
+    const { failures, isHeld } = root.details
+    tracker.settled(root.incoming, root.outcome, failures)
+    if (!isHeld) this.window.remove(root)
     if (!tracker.isRevoked) this.committer.mark(tracker)
   }
 
@@ -145,6 +148,13 @@ export class Reader {
     this.revoked([partition])
     if (this.session.fenced === undefined) this.host.fail(new MillraceError('MILL_PARTITION_FENCED', { source: this.name, partition }))
     else this.session.fenced(partition)
+  }
+
+  /** Where the record came from that is being pushed through the steps: named when a plain operator throws. */
+  get current(): Origin | null {
+    const incoming = this.pushing[this.at]
+    if (incoming === undefined) return null
+    return incoming.origin ?? { source: this.name, partition: incoming.partition ?? '0', position: incoming.position, part: '' }
   }
 
   get lag(): ReadonlyMap<string, number> {
@@ -211,6 +221,7 @@ export class Reader {
     let pushed = 0
     let tracker: Tracker | undefined
     this.givenUp.clear()
+    this.pushing = batch
     // By index: within an async function each step of an iterator is an object.
     for (let i = 0; i < batch.length; i++) {
       const incoming = batch[i]!
@@ -225,14 +236,18 @@ export class Reader {
       }
       host.flow.isPushing = true
       if (!tracker.open(incoming)) continue
-      const root = new Root(this.receiver, tracker, this.name, partition, incoming, incoming.bytes ?? sizeOf(incoming.value), now)
+      if (tracker.arrival?.receivedAt !== now) tracker.arrival = new Arrival(this.receiver, tracker, this.name, partition, now)
+      const root = new Root(tracker.arrival, incoming, incoming.bytes ?? sizeOf(incoming.value))
       window.add(root)
       host.pushed()
       pushed++
+      this.at = i
       this.give(root)
+      this.at = -1
       if (host.flow.isAborted) break
     }
     host.flow.isPushing = false
+    this.pushing = []
     host.changed()
     // All were delivered before: give the event loop a turn, or a long covered stretch would hold it.
     if (pushed === 0) await new Promise(resolve => setImmediate(resolve))
@@ -247,10 +262,8 @@ export class Reader {
     }
     const { subscribers } = this
     if (subscribers.length === 0) return fail.call(this.host, new MillraceError('MILL_STEPS_ENDED', { pipeline: this.host.pipeline }))
-    this.current = root
     const record = Envelope.of(incoming.value, root)
     for (let i = 0; i < subscribers.length; i++) subscribers[i]!.next(record)
-    this.current = null
   }
 
   private async assigned(partition: string, identity?: Identity): Promise<{ readonly from?: number }> {

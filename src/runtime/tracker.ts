@@ -2,7 +2,7 @@ import { MillraceError } from '../core/errors.js'
 import type { Position } from '../core/position.js'
 import type { Failure } from '../core/quarantine.js'
 import { RangeSet, type Ranges } from '../core/ranges.js'
-import type { Outcome, PartitionBooks } from '../core/receipt.js'
+import type { Arrival, Outcome, PartitionBooks } from '../core/receipt.js'
 import type { Incoming, Settlement } from '../core/source.js'
 
 /** What is settled of one partition. The engine asks it before a record enters the steps, and tells it when a record is settled. */
@@ -10,6 +10,8 @@ export abstract class Tracker implements PartitionBooks {
   isRevoked = false
   /** Records in the window. */
   unsettled = 0
+  /** What its latest records share. */
+  arrival: Arrival | null = null
 
   constructor(
     readonly source: string,

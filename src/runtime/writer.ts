@@ -367,8 +367,9 @@ const isRevoked = (root: Root): boolean => (root.tracker as Tracker).isRevoked
 export function weigh(part: Part): number {
   let bytes = 0
   eachRoot(part, root => {
-    if (!root.isWeighed) bytes += root.bytes
-    root.isWeighed = true
+    const { ownDetails } = root
+    if (!ownDetails.isWeighed) bytes += root.bytes
+    ownDetails.isWeighed = true
   })
   return bytes
 }

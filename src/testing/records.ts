@@ -5,7 +5,7 @@ import type { RunFlow } from '../core/flow.js'
 import type { HeaderPair } from '../core/headers.js'
 import { silentLog } from '../core/log.js'
 import type { Origin, Position } from '../core/position.js'
-import { close, leave, type Outcome, type Part, type Receiver, Root, settle } from '../core/receipt.js'
+import { Arrival, close, leave, type Outcome, type Part, type Receiver, Root, settle } from '../core/receipt.js'
 
 /** What is said of the records that {@link testRecords} makes. All functions get the value and its index. */
 export interface TestRecordOptions<T> {
@@ -99,7 +99,7 @@ function rootOf<T>(value: T, index: number, receiver: Receiver, options: TestRec
     ...(headers && { headers: headers(value, index) }),
   }
   const bytes = value instanceof Uint8Array ? value.byteLength : typeof value === 'string' ? Buffer.byteLength(value) : 1
-  return new Root(receiver, { isRevoked: false }, source, partition, incoming, bytes, clock.now())
+  return new Root(new Arrival(receiver, { isRevoked: false }, source, partition, clock.now()), incoming, bytes)
 }
 
 function flowOf({ clock = systemClock, signal = new AbortController().signal }: { clock?: Clock; signal?: AbortSignal }): RunFlow {

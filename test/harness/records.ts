@@ -5,7 +5,7 @@ import { Envelope, EXPANDED } from '../../src/core/envelope.js'
 import type { RunFlow } from '../../src/core/flow.js'
 import { silentLog } from '../../src/core/log.js'
 import { originText } from '../../src/core/position.js'
-import { close, leave, type Part, type Receiver, Root, settle } from '../../src/core/receipt.js'
+import { Arrival, close, leave, type Part, type PartitionBooks, type Receiver, Root, settle } from '../../src/core/receipt.js'
 import type { Incoming } from '../../src/core/source.js'
 
 /** How one part ended. */
@@ -58,10 +58,13 @@ export class Records implements Receiver {
     }
   }
 
+  /** The books of the partition that the records are of. */
+  tracker: PartitionBooks = { isRevoked: false }
+
   /** A record at the next position. */
   record<T>(value: T, more: Partial<Incoming<T>> = {}): Envelope<T> {
-    const bytes = value instanceof Uint8Array ? value.byteLength : 0
-    const root = new Root(this, { isRevoked: false }, 'test', '0', { value, position: this.roots.length, ...more }, bytes, 0)
+    const bytes = more.bytes ?? (value instanceof Uint8Array ? value.byteLength : 0)
+    const root = new Root(new Arrival(this, this.tracker, 'test', '0', 0), { value, position: this.roots.length, ...more }, bytes)
     this.roots.push(root)
     return Envelope.of(value, root)
   }

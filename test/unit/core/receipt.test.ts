@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../../src/core/clock.js'
 import { Envelope, join } from '../../../src/core/envelope.js'
 import { silentLog } from '../../../src/core/log.js'
-import { close, isWhole, leave, type Outcome, type Part, type Receiver, Root, settle } from '../../../src/core/receipt.js'
+import { Arrival, close, isWhole, leave, type Outcome, type Part, type Receiver, Root, settle } from '../../../src/core/receipt.js'
 
 /** A run that only keeps the books: which records settled, how often, with what, and how many parts there are. */
 class Books implements Receiver {
@@ -25,7 +25,8 @@ class Books implements Receiver {
 
   record(position: number, wanted = ''): Envelope<string> {
     const origin = { source: 's', partition: '0', position, part: wanted }
-    const root = new Root(this, { isRevoked: false }, 's', '0', { value: 'v', position, ...(wanted !== '' && { origin }) }, 1, 0)
+    const arrival = new Arrival(this, { isRevoked: false }, 's', '0', 0)
+    const root = new Root(arrival, { value: 'v', position, ...(wanted !== '' && { origin }) }, 1)
     this.roots.push(root)
     this.parts++
     return Envelope.of('v', root)

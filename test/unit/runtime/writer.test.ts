@@ -56,6 +56,7 @@ class World {
         await write(batch as Batch<Row>, this)
       },
     }
+    this.records.tracker = this.tracker
     const lane = lanes ? (record: Envelope<unknown>) => (record.value as Row).lane : undefined
     this.writer = new Writer(session, { sink: 's', limits: { maxRecords, maxBytes, maxWaitMs }, maxConcurrentWrites, ledger, lane }, {
       clock: this.clock,
@@ -94,7 +95,6 @@ class World {
     const position = this.records.roots.length
     const record = this.records.record<Row>({ lane: 'a', n: position, ...row }, { bytes })
     const root = this.records.roots[position]!
-    Object.assign(root, { tracker: this.tracker, bytes })
     this.tracker.open(root.incoming)
     return record
   }
@@ -227,7 +227,6 @@ describe('the writer', () => {
     world.tracker.skipTo(5)
     const at = (position: number) => {
       const record = world.records.record<Row>({ lane: 'a', n: position }, { position })
-      Object.assign(world.records.roots.at(-1)!, { tracker: world.tracker })
       world.tracker.open(world.records.roots.at(-1)!.incoming)
       world.writer.add(record, 1, Envelope.partOf(record) as Root)
     }
