@@ -39,6 +39,34 @@ const log: JsonSchema = {
 const restart: JsonSchema = {
   type: 'object',
   description: 'How a pipeline that failed is started again.',
+  additionalProperties: false,
+  properties: {
+    initialMs: {
+      type: 'integer',
+      minimum: 1,
+      default: 1_000,
+      description: 'The first wait, in ms; each that follows is twice as long. A random half is taken off.',
+    },
+    maxMs: { type: 'integer', minimum: 1, default: 60_000, description: 'The longest wait, in ms.' },
+    maxAtOrigin: {
+      type: 'integer',
+      minimum: 1,
+      default: 3,
+      description: 'So many failures at one origin, or in opening before the pipeline has ever run, end it.',
+    },
+    maxInARow: {
+      type: ['integer', 'null'],
+      minimum: 1,
+      default: null,
+      description: 'So many failures in a row end it, wherever they were; null: any number.',
+    },
+    healthyMs: {
+      type: 'integer',
+      minimum: 0,
+      default: 60_000,
+      description: 'A run that has lasted this long, in ms, was healthy: failures before it do not count any more.',
+    },
+  },
 }
 
 const ofModule: JsonSchema = {
@@ -75,6 +103,11 @@ export function configSchema(kinds: readonly PipelineKind[]): JsonSchema {
       monitoring,
       log,
       restart,
+      concurrently: {
+        type: 'integer',
+        minimum: 1,
+        description: 'How many pipelines run at a time; the others wait for their turn, in the order of the file. Default: all.',
+      },
       hints: {
         type: 'array',
         items: { type: 'string' },

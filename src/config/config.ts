@@ -1,4 +1,5 @@
 import type { Pipeline } from '../runtime/pipeline.js'
+import type { RestartPolicy } from '../runtime/supervisor-restarts.js'
 
 /**
  * What each ready-made pipeline takes, by the name that `use` gives it. Empty here: every `*-kind.ts` of src/pipelines adds its own, so that an
@@ -44,10 +45,8 @@ export interface LogConfig {
   readonly format?: 'auto' | 'json' | 'lines'
 }
 
-/** How a pipeline that failed is started again. */
-export interface RestartConfig {
-  readonly [key: string]: unknown
-}
+/** How a pipeline that failed is started again: what `supervise` takes as `restart`. */
+export type RestartConfig = Partial<RestartPolicy>
 
 /** What a config file holds. */
 export interface Config {
@@ -59,6 +58,8 @@ export interface Config {
   readonly monitoring?: MonitoringConfig
   readonly log?: LogConfig
   readonly restart?: RestartConfig
+  /** How many pipelines run at a time; the others wait for their turn, in the order of the file. Default: all. */
+  readonly concurrently?: number
   /** What is said after a run: where the rows are, and how to look at them. */
   readonly hints?: readonly string[]
 }
@@ -70,6 +71,7 @@ export interface ResolvedConfig {
   readonly monitoring?: Required<MonitoringConfig>
   readonly log: Required<LogConfig>
   readonly restart?: RestartConfig
+  readonly concurrently?: number
   readonly hints: readonly string[]
 }
 
