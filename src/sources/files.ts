@@ -4,6 +4,7 @@ import type { Positions } from '../core/positions.js'
 import type { Prefix, SourceOf } from '../core/source.js'
 import type { FileFormat } from './file-records.js'
 import { FilesSession } from './files-session.js'
+import { describeFiles, inspectFiles } from './inspect-files.js'
 
 /** Options of {@link filesSource}. */
 export interface FilesSourceOptions {
@@ -50,9 +51,15 @@ export function filesSource(options: FilesSourceOptions): SourceOf<Uint8Array, '
     followLinks: option.boolean({ default: false }),
   }) as FilesSourceOptions & Required<Pick<FilesSourceOptions, 'root' | 'name' | 'followLinks'>>
   const patterns = typeof paths === 'string' ? [paths] : [...paths]
+  const find = { patterns, root: resolve(root), followLinks }
   return {
     name,
     commits: 'prefix',
-    open: context => FilesSession.open({ patterns, root: resolve(root), followLinks, format, positions }, context),
+    open: context => FilesSession.open({ ...find, format, positions }, context),
+    describe: () => describeFiles({ ...find, root }, format, positions?.name),
+    async *inspect(context) {
+      yield* inspectFiles(find, context)
+      if (positions?.inspect !== undefined && !context.ledger) yield* positions.inspect(context)
+    },
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, delay } from '../core/clock.js'
+import { delay } from '../core/clock.js'
 import type {
   BatchControl,
   FetchedBatch,
@@ -11,6 +11,7 @@ import type {
 } from '../drivers/kafka/driver.js'
 import type { CommitCadence } from './kafka-commits.js'
 import { type GuardHost, PositionGuard } from './kafka-guard.js'
+import { KeepAlive } from './kafka-keep-alive.js'
 import { KafkaPartition, partitionName } from './kafka-partition.js'
 import type { FairQueue, HeldBatch } from './kafka-queue.js'
 import { type TakeOverHost, takeOver } from './kafka-take-over.js'
@@ -36,13 +37,23 @@ export class Membership implements GroupHandlers {
   private member: GroupMember | null = null
   /** Its end: nothing it says counts any more. */
   private readonly ending = new AbortController()
-  /** The group rebalances: nothing more is given until it is known what stays. */
-  private isGivingWay = false
-  private givenWay: Promise<void> | null = null
   private readonly guard: PositionGuard
+  private readonly keepAlive: KeepAlive
+  /** Of which a batch is there, before it is known where they begin. */
+  private readonly awaited = new Set<KafkaPartition>()
 
   constructor(private readonly host: MembershipHost) {
+    const { clock, context, group, commits } = host
     this.guard = new PositionGuard(host)
+    this.keepAlive = new KeepAlive({
+      clock,
+      context,
+      group,
+      commits,
+      owned: () => [...this.owned.keys()],
+      letGo: () => this.letGo(),
+      ending: this.ending.signal,
+    })
   }
 
   async join(driver: KafkaDriver): Promise<void> {
@@ -57,7 +68,7 @@ export class Membership implements GroupHandlers {
 
   /** Whether a fetch is to be expected: something is to be read, and nothing is held. */
   get isFetching(): boolean {
-    if (this.member === null || this.isGivingWay || this.host.queue.size > 0) return false
+    if (this.member === null || this.keepAlive.isGivingWay || this.host.queue.size + this.awaited.size > 0) return false
     for (const { isReady } of this.owned.values()) if (isReady) return true
     return false
   }
@@ -95,7 +106,7 @@ export class Membership implements GroupHandlers {
   onAssigned(assigned: readonly TopicPartition[], isSameMember: boolean, member: GroupMember): void {
     if (this.isOver) return
     this.member = member
-    this.isGivingWay = false
+    this.keepAlive.isGivingWay = false
     this.host.fetched()
     const names = new Set(assigned.map(partitionName))
     // Under a new id it may have missed a generation, in which the partition had another owner.
@@ -107,8 +118,7 @@ export class Membership implements GroupHandlers {
         const partition = new KafkaPartition(given)
         this.owned.set(partition.name, partition)
         fresh.push(partition)
-      } else if (kept.isReady) member.seek({ topic: kept.topic, partition: kept.partition, offset: kept.next })
-      else member.pause([kept])
+      } else if (kept.isReady) this.seek(kept)
     }
     this.host.context.log.info('partitions assigned', { owned: [...this.owned.keys()], fresh: fresh.map(({ name }) => name), isSameMember })
     this.begin(fresh)
@@ -119,19 +129,19 @@ export class Membership implements GroupHandlers {
     this.host.context.log.info('the group rebalances', { owned: [...this.owned.keys()] })
     // Written before the member asks to join again, on the same connection: the broker still takes it.
     this.host.commits.tick()
-    this.isGivingWay = true
-    this.host.queue.release()
+    this.keepAlive.isGivingWay = true
+    this.letGo()
   }
 
   async onBatch(batch: FetchedBatch, control: BatchControl): Promise<void> {
     if (this.isOver) return
-    if (this.isGivingWay) {
+    if (this.keepAlive.isGivingWay) {
       // Either the rebalance goes on, then this throws; or it was not one, and reading goes on.
       await control.heartbeat()
-      this.isGivingWay = false
+      this.keepAlive.isGivingWay = false
     }
     const partition = this.owned.get(partitionName(batch))
-    if (partition === undefined || !partition.isReady || !(await this.isWanted(partition, batch))) return
+    if (partition === undefined || !(await this.isReady(partition, control)) || !(await this.isWanted(partition, batch))) return
     if (partition.isLost) return
     const held = this.host.queue.add(partition, batch)
     if (held !== null) await this.hold(held, control)
@@ -145,7 +155,9 @@ export class Membership implements GroupHandlers {
 
   onSkipped(given: TopicPartition, nextOffset: number): void {
     const partition = this.owned.get(partitionName(given))
-    if (this.isOver || partition === undefined || !partition.isReady || nextOffset <= partition.next) return
+    if (this.isOver || partition === undefined) return
+    if (!partition.isReady) partition.passed = nextOffset
+    if (!partition.isReady || nextOffset <= partition.next) return
     // Not awaited: the client fetches on meanwhile, and what it finds there is judged by where it was fetched. The guard tells the session what fails.
     void this.guard.skip(partition, nextOffset)
   }
@@ -160,74 +172,39 @@ export class Membership implements GroupHandlers {
 
   // ---------- batches
 
+  /** Whether it is known where the partition begins: its first batch is held until then. A pause instead would cost the client's whole `maxWaitMs`. */
+  private async isReady(partition: KafkaPartition, control: BatchControl): Promise<boolean> {
+    if (partition.isReady || partition.isLost) return !partition.isLost
+    this.awaited.add(partition)
+    try {
+      await this.keepAlive.until(partition, control)
+    } finally {
+      this.awaited.delete(partition)
+      this.host.fetched()
+    }
+    return partition.isReady && !partition.isLost && control.isLive()
+  }
+
   private async isWanted(partition: KafkaPartition, batch: FetchedBatch): Promise<boolean> {
     const verdict = await this.guard.admits(partition, batch)
-    if (verdict === 'again') this.member?.seek({ topic: partition.topic, partition: partition.partition, offset: partition.next })
+    if (verdict === 'again') this.seek(partition)
     return verdict === true
   }
 
   /** Keeps the batch until it is read, and the membership alive meanwhile. */
   private async hold(held: HeldBatch, control: BatchControl): Promise<void> {
-    const { clock, queue, group } = this.host
     try {
-      while (!held.isTaken && !held.isLetGo && control.isLive()) {
-        const isOver = await this.endOrPause(held, clock, group.heartbeatIntervalMs)
-        if (isOver) break
-        try {
-          await control.heartbeat()
-        } catch (error) {
-          await this.giveWay()
-          throw error
-        }
-      }
+      await this.keepAlive.until(held, control)
     } finally {
-      queue.remove(held)
+      this.host.queue.remove(held)
       this.host.fetched()
     }
   }
 
-  private endOrPause(held: HeldBatch, clock: Clock, ms: number): Promise<boolean> {
-    return new Promise(resolve => {
-      const cancel = clock.after(ms, () => {
-        held.onEnd(null)
-        resolve(false)
-      })
-      held.onEnd(() => {
-        cancel()
-        resolve(true)
-      })
-    })
-  }
-
-  /** A rebalance is under way, and the group waits for us: what is in flight is written and committed, as far as that goes quickly. */
-  private giveWay(): Promise<void> {
-    this.givenWay ??= this.drain().finally(() => {
-      this.givenWay = null
-    })
-    return this.givenWay
-  }
-
-  private async drain(): Promise<void> {
-    const { clock, context, commits, group, queue } = this.host
-    this.isGivingWay = true
-    queue.release()
-    if (this.isOver) return
-    const bound = new AbortController()
-    const cancel = clock.after(Math.min(MAX_DRAIN_MS, group.rebalanceTimeoutMs / 4), () => bound.abort())
-    const onEnd = () => bound.abort()
-    this.ending.signal.addEventListener('abort', onEnd, { once: true })
-    context.log.info('draining before a rebalance', { owned: [...this.owned.keys()] })
-    const calm = commits.hurry()
-    try {
-      await context.draining([...this.owned.keys()], bound.signal)
-      await commits.flush()
-    } catch (error) {
-      context.log.debug('a commit was refused; it is computed anew', { error: String(error) })
-    } finally {
-      calm()
-      cancel()
-      this.ending.signal.removeEventListener('abort', onEnd)
-    }
+  /** Of all that waits, read or not: the client gets its batches back. */
+  private letGo(): void {
+    this.host.queue.release()
+    for (const partition of this.awaited) partition.wake()
   }
 
   // ---------- partitions
@@ -235,17 +212,16 @@ export class Membership implements GroupHandlers {
   private lose(partitions: readonly KafkaPartition[]): void {
     if (partitions.length === 0) return
     for (const partition of partitions) {
-      partition.isLost = true
+      partition.lose()
       this.owned.delete(partition.name)
     }
     this.host.queue.release(({ isLost }) => isLost)
     this.host.context.revoked(partitions.map(({ name }) => name))
   }
 
-  /** Finds out where fresh partitions begin; until then they are paused. */
+  /** Finds out where fresh partitions begin. The client fetches meanwhile: mostly what is wanted. */
   private begin(fresh: readonly KafkaPartition[]): void {
     if (fresh.length === 0) return
-    this.member!.pause(fresh)
     this.takeOver(fresh).catch(error => {
       if (!this.isOver) this.host.fail(error)
     })
@@ -257,15 +233,17 @@ export class Membership implements GroupHandlers {
       if (partition.isLost) continue
       partition.begin(start.next, start.end, start.committed)
       this.host.advance(partition, start.next)
-      this.member?.seek({ topic: partition.topic, partition: partition.partition, offset: start.next })
-      this.member?.resume([partition])
+      // A client that stands before gives what is too early once, and is told by its answer where to go on.
+      if (Math.max(start.fetchedFrom, partition.passed) > start.next) this.seek(partition)
       context.log.debug('partition begins', { partition: partition.name, offset: start.next, end: start.end })
     }
     this.host.fetched()
   }
+
+  private seek({ topic, partition, next }: KafkaPartition): void {
+    this.member?.seek({ topic, partition, offset: next })
+  }
 }
 
-/** Longer would keep the whole group waiting; what is not written by then comes again at the new owner. */
-const MAX_DRAIN_MS = 5_000
 /** How long leaving may take. Afterwards the group notices by the session timeout. */
 const LEAVE_MS = 2_000

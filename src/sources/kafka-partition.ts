@@ -1,4 +1,5 @@
 import type { FetchedBatch, TopicPartition } from '../drivers/kafka/driver.js'
+import type { Awaited } from './kafka-keep-alive.js'
 
 /** The name of a partition in origins and ledger. A topic's name cannot hold a slash. */
 export function partitionName({ topic, partition }: TopicPartition): string {
@@ -14,7 +15,7 @@ export function partitionName({ topic, partition }: TopicPartition): string {
 export type Verdict = 'take' | 'probe' | 'hole' | 'anew'
 
 /** An owned partition: what was read of it, and the guard that holds against the client's position jumping. */
-export class KafkaPartition implements TopicPartition {
+export class KafkaPartition implements TopicPartition, Awaited {
   readonly name: string
   readonly topic: string
   readonly partition: number
@@ -29,7 +30,10 @@ export class KafkaPartition implements TopicPartition {
   told = 0
   /** What the group knows. */
   committed = 0
+  /** Where control records moved the client while it was not known yet where the partition begins. */
+  passed = -1
   private probed = -1
+  private listener: (() => void) | null = null
 
   constructor(of: TopicPartition) {
     this.topic = of.topic
@@ -42,6 +46,25 @@ export class KafkaPartition implements TopicPartition {
     this.endOffset = Math.max(start, end)
     this.committed = committed
     this.isReady = true
+    this.wake()
+  }
+
+  lose(): void {
+    this.isLost = true
+    this.wake()
+  }
+
+  /** It is known where it begins, or that it is not ours. */
+  get isOver(): boolean {
+    return this.isReady || this.isLost
+  }
+
+  onEnd(fn: (() => void) | null): void {
+    this.listener = fn
+  }
+
+  wake(): void {
+    this.listener?.()
   }
 
   /**

@@ -1,15 +1,16 @@
 import type { Incoming } from '../core/source.js'
 import type { FetchedBatch, FetchedMessage } from '../drivers/kafka/driver.js'
+import type { Awaited } from './kafka-keep-alive.js'
 import type { KafkaPartition } from './kafka-partition.js'
 
 /** A batch whose messages wait to be read. */
-export class HeldBatch {
+export class HeldBatch implements Awaited {
   /** The next message. */
   at: number
   /** All messages were read. */
   isTaken = false
   /** It is no longer in the queue, read or not. */
-  isLetGo = false
+  isOver = false
   private wake: (() => void) | null = null
 
   constructor(
@@ -20,13 +21,12 @@ export class HeldBatch {
     this.at = from
   }
 
-  /** Calls `fn` when the batch is taken or let go. */
   onEnd(fn: (() => void) | null): void {
     this.wake = fn
   }
 
   end(): void {
-    this.isLetGo = true
+    this.isOver = true
     this.wake?.()
   }
 }

@@ -9,6 +9,8 @@ export interface Start {
   readonly end: number
   /** What the group has committed; 0 where it has nothing. */
   readonly committed: number
+  /** Where the client begins by itself. */
+  readonly fetchedFrom: number
 }
 
 /** How a beginning is found. */
@@ -44,10 +46,11 @@ export async function startsOf(
     for (const partition of partitions) {
       if (partition.topic !== topic) continue
       const range = ranges.get(partition.partition) ?? { partition: partition.partition, low: 0, high: 0 }
-      const known = ledgerAt.get(partition.name) ?? committed.get(partition.name)
+      const ofGroup = committed.get(partition.name)
+      const known = ledgerAt.get(partition.name) ?? ofGroup
       const fresh = startAt === 'earliest' ? range.low : startAt === 'latest' ? range.high : (atDate.get(range.partition) ?? range.high)
       const next = known === undefined ? Math.max(range.low, fresh) : within(partition, known, range, ledgerAt.has(partition.name), options)
-      starts.set(partition, { next, end: range.high, committed: committed.get(partition.name) ?? 0 })
+      starts.set(partition, { next, end: range.high, committed: ofGroup ?? 0, fetchedFrom: ofGroup ?? range.low })
     }
   }
   return starts

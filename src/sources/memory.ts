@@ -59,6 +59,7 @@ export function memorySource<T>(records: readonly T[], options: MemorySourceOpti
     commits: 'prefix',
     ...(records.length > 0 && !(records[0] instanceof Uint8Array) && { codec: json as Codec<T> }),
     open: async context => new MemorySourceSession(list, resolved, context),
+    describe: () => [`memory: ${records.length} records, ${resolved.endless ? 'without end' : 'then it ends'}`],
     committed: list.committed,
     add: (...added) => list.add(added),
     end: () => list.end(),

@@ -290,6 +290,33 @@ export function describeKafkaDriver({ kafka, driver }: DriverWorld): void {
     await asMember(groupOptions(kafka.name('group'), [topic]), () => eventually(() => expect(watcher.seen).toHaveLength(3)), watcher)
   })
 
+  it('reads from the beginning where the offset of the group is out of range, and leaves that as it is', async () => {
+    const topic = await kafka.createTopic()
+    await produce(['a', 'b', 'c'].map(value => message(topic, value)))
+    await kafka.deleteRecords(topic, 0, 1)
+    for (const offset of [0, 99]) {
+      const group = kafka.name('group')
+      await kafka.commit(group, topic, 0, offset)
+      await asMember(groupOptions(group, [topic]), async watcher => {
+        await eventually(() => expect(watcher.values).toEqual(['b', 'c']))
+        expect(await kafka.committed(group, topic)).toEqual([offset])
+      })
+    }
+  })
+
+  it('stops at once, whatever the broker still waits for', async () => {
+    const topic = await kafka.createTopic()
+    const group = kafka.name('group')
+    const member = await driver().joinGroup(groupOptions(group, [topic], { maxWaitMs: 8_000 }), new Watcher())
+    // The first fetch is on its way when this is answered.
+    await kafka.bounds(topic)
+    const begun = performance.now()
+    await member.stop()
+    expect(performance.now() - begun).toBeLessThan(4_000)
+    // It has left: another joins without waiting for the session to end.
+    await asMember(groupOptions(group, [topic]), async watcher => expect(watcher.last?.partitions).toHaveLength(1))
+  })
+
   it('joins all topics that an expression matches', async () => {
     const prefix = kafka.name('match')
     for (const name of ['a', 'b']) await kafka.createTopic(1, {}, `${prefix}-${name}`)

@@ -15,11 +15,17 @@ export async function openKafkajsAdmin(kafkajs: Kafkajs): Promise<Admin & { know
     await admin.disconnect().catch(() => {})
     throw kafkaError(error, { cluster: kafkajs.name, doing: 'connect' })
   }
+  const asked = new Set<Promise<unknown>>()
+  let isClosed = false
   const ask = async <T>(doing: string, question: () => Promise<T>, topic?: string, groupId?: string): Promise<T> => {
+    const asking = isClosed ? Promise.reject(new Error('the connection was closed')) : question()
+    asked.add(asking)
     try {
-      return await question()
+      return await asking
     } catch (error) {
       throw await named(kafkaError(error, { cluster: kafkajs.name, doing, topic, groupId }), admin)
+    } finally {
+      asked.delete(asking)
     }
   }
   const known = (topic: string) => ask(`look for topic ${topic}`, () => admin.fetchTopicMetadata({ topics: [topic] }), topic)
@@ -50,7 +56,13 @@ export async function openKafkajsAdmin(kafkajs: Kafkajs): Promise<Admin & { know
       const made = { topic, numPartitions: partitions, replicationFactor: -1, configEntries }
       await ask(`make topic ${topic}`, () => admin.createTopics({ waitForLeaders: true, topics: [made] }), topic)
     },
-    close: () => ask('disconnect', () => admin.disconnect()),
+    close: async () => {
+      // A question under way may be opening a connection, which kafkajs would not close.
+      await Promise.allSettled(asked)
+      const disconnected = ask('disconnect', () => admin.disconnect())
+      isClosed = true
+      await disconnected
+    },
   }
 }
 

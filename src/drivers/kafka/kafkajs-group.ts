@@ -40,6 +40,7 @@ const LOADING_PAUSE_MS = 200
 class KafkajsMember implements GroupMember {
   private readonly consumer: Consumer
   private readonly innerGroup: () => CommittingGroup | undefined
+  private readonly letGo: () => void
   /** Counts joins: a batch of an earlier one may not move positions of a later one. */
   private generation = 0
   private memberId: string | undefined
@@ -52,7 +53,7 @@ class KafkajsMember implements GroupMember {
     readonly topics: readonly string[],
     private readonly handlers: GroupHandlers,
   ) {
-    const { consumer, group } = kafkajs.consumer({
+    const { consumer, group, letGo } = kafkajs.consumer({
       groupId: options.groupId,
       sessionTimeout: options.sessionTimeoutMs,
       rebalanceTimeout: options.rebalanceTimeoutMs,
@@ -67,6 +68,7 @@ class KafkajsMember implements GroupMember {
     })
     this.consumer = consumer
     this.innerGroup = group
+    this.letGo = letGo
   }
 
   async join(): Promise<void> {
@@ -165,7 +167,10 @@ class KafkajsMember implements GroupMember {
   async stop(): Promise<void> {
     this.state = 'ended'
     try {
-      await this.consumer.disconnect()
+      const stopped = this.consumer.disconnect()
+      // Only now: before it is stopping, the client would fetch again.
+      this.letGo()
+      await stopped
     } catch (error) {
       throw this.errorOf(error, 'leave')
     }

@@ -16,6 +16,8 @@ export interface Kafkajs {
   consumer(config: ConsumerConfig): {
     readonly consumer: ReturnType<KafkaClient['consumer']>
     readonly group: () => CommittingGroup | undefined
+    /** From now on no fetch is waited for: the consumer stops at once. */
+    readonly letGo: () => void
   }
   readonly murmur2: NonNullable<ProducerConfig['createPartitioner']>
   readonly compressions: typeof CompressionTypes

@@ -2,13 +2,14 @@ import { createRequire } from 'node:module'
 import type { ConsumerConfig, Kafka as KafkaClient, KafkaConfig } from 'kafkajs'
 import type { Logger } from '../../core/log.js'
 import { batchCodec } from './codecs.js'
-import type { KafkaDriver, MakeDriver } from './driver.js'
+import type { KafkaDriver, MakeDriver, TopicPartition } from './driver.js'
 import { brokerAnswerOf } from './kafka-error.js'
 import { openKafkajsAdmin } from './kafkajs-admin.js'
 import { type FetchParts, fetchDecoder } from './kafkajs-fetch.js'
 import { joinKafkajsGroup } from './kafkajs-group.js'
 import { type CommittingGroup, type Kafkajs, shortRetry } from './kafkajs-parts.js'
 import { openKafkajsProducer } from './kafkajs-producer.js'
+import { type BrokersCluster, type FetchingBroker, stoppableFetches } from './kafkajs-stop.js'
 import { oauthBearer } from './oauthbearer.js'
 
 // The one file that loads kafkajs (2.2.4: CommonJS, and its inner files have no types), and mends it.
@@ -22,9 +23,17 @@ interface RequestQueue {
 interface BrokerPool {
   withBroker(use: (broker: object) => Promise<unknown>): Promise<unknown>
 }
+interface InnerCluster {
+  fetchTopicsOffset(topics: readonly object[]): Promise<{ readonly partitions: readonly { readonly offset: string }[] }[]>
+}
 interface InnerGroup extends CommittingGroup {
   readonly cluster: object
   connect(): Promise<void>
+}
+interface OffsetManager {
+  readonly cluster: InnerCluster
+  readonly resolvedOffsets: Record<string, Record<number, string>>
+  setDefaultOffset(at: TopicPartition): Promise<void>
 }
 
 mendIdleTimer()
@@ -32,7 +41,11 @@ mendFetch()
 mendRefusals()
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel, PartitionAssigners, Partitioners } =
   require('kafkajs') as typeof import('kafkajs')
+/** The clusters of our own consumers: what is mended for those alone goes by it, whatever else uses kafkajs in this process. */
+const ours = new WeakSet<object>()
 const groups = rememberGroups()
+const stopFetching = stoppableFetches((require('kafkajs/src/broker/index.js') as { readonly prototype: FetchingBroker }).prototype)
+mendOutOfRange()
 CompressionCodecs[CompressionTypes.Snappy] = fixed(asKafkajsCodec('snappy'))
 CompressionCodecs[CompressionTypes.LZ4] = fixed(asKafkajsCodec('lz4'))
 CompressionCodecs[CompressionTypes.ZSTD] = fixed(asKafkajsCodec('zstd'))
@@ -91,16 +104,20 @@ function write(
 
 function watchedConsumer(client: KafkaClient, config: ConsumerConfig): ReturnType<Kafkajs['consumer']> {
   let cluster: object | undefined
+  const stopping = new AbortController()
   const consumer = client.consumer({
     ...config,
     partitionAssigners: [
       given => {
-        cluster = (given as { readonly cluster: object }).cluster
+        const found = (given as unknown as { readonly cluster: BrokersCluster }).cluster
+        cluster = found
+        ours.add(found)
+        stopFetching(found, stopping.signal)
         return PartitionAssigners.roundRobin(given)
       },
     ],
   })
-  return { consumer, group: () => (cluster === undefined ? undefined : groups.get(cluster)) }
+  return { consumer, group: () => (cluster === undefined ? undefined : groups.get(cluster)), letGo: () => stopping.abort() }
 }
 
 /** The inner group of each consumer, by the cluster that the two share. */
@@ -113,6 +130,20 @@ function rememberGroups(): WeakMap<object, CommittingGroup> {
     return connect.call(this)
   }
   return found
+}
+
+/**
+ * So that an offset out of range is forgotten here alone. kafkajs tells the group to forget it, too: then nobody could say any more how far the group
+ * was, and what retention took in between. Ours reads from the beginning, and says what is missing.
+ */
+function mendOutOfRange(): void {
+  const { prototype } = require('kafkajs/src/consumer/offsetManager/index.js') as { readonly prototype: OffsetManager }
+  const setDefaultOffset = prototype.setDefaultOffset
+  prototype.setDefaultOffset = async function (this: OffsetManager, { topic, partition }) {
+    if (!ours.has(this.cluster)) return setDefaultOffset.call(this, { topic, partition })
+    const [found] = await this.cluster.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning: true }])
+    this.resolvedOffsets[topic]![partition] = found!.partitions[0]!.offset
+  }
 }
 
 /** Without it an idle client burns 3 % of a core: the timer arms itself again for ever, with a delay below zero (issue 1704 of kafkajs). */

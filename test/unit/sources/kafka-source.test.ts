@@ -36,6 +36,126 @@ describe('a run on the fake', () => {
   })
 })
 
+describe('the beginning', () => {
+  /** A run whose ledger takes its time: `give` lets it answer. */
+  function slowly(options: Parameters<typeof world>[0] = {}) {
+    const made = world(options)
+    let give!: () => void
+    const given = new Promise<void>(resolve => {
+      give = resolve
+    })
+    const inner = memorySink<string>({ ledger: true })
+    const sink = {
+      ...inner,
+      open: async (context: Parameters<typeof inner.open>[0]) => {
+        const session = await inner.open(context)
+        const takeOver: NonNullable<typeof session.takeOver> = async (...at) => (await given, session.takeOver!(...at))
+        return { ...session, takeOver }
+      },
+    }
+    const pipeline = definePipeline({
+      name: 'p',
+      source: made.source(),
+      steps: records => records.pipe(transform(value => `${Buffer.from(value!)}`)),
+      sink,
+      onFailure: 'halt',
+    })
+    return { ...made, sink: inner, pipeline, give }
+  }
+
+  test('the first batch is given as soon as it is known where to go on', async () => {
+    const { clock, kafka, sink, pipeline } = world()
+    kafka.produce('t/0', texts(0, 5))
+    const run = pipeline.start({ clock })
+    await clock.advance(110)
+    expect(sink.rows).toEqual(texts(0, 5))
+    expect(kafka.members[0]!.paused.size).toBe(0)
+    await clock.until(run.stop())
+  })
+
+  test('while the ledger is taken over, the first batch is held and the membership kept', async () => {
+    const { clock, kafka, sink, pipeline, give } = slowly()
+    kafka.produce('t/0', texts(0, 25))
+    const run = pipeline.start({ clock })
+    await clock.advance(60_000)
+    expect(kafka.members).toHaveLength(1)
+    expect(kafka.members[0]).toMatchObject({ fetches: 1, seeks: 0 })
+    expect(kafka.members[0]!.heartbeats).toBeGreaterThanOrEqual(15)
+    give()
+    await clock.advance(1_000)
+    expect(sink.rows).toEqual(texts(0, 25))
+    await clock.until(run.stop())
+  })
+
+  test('a rebalance meanwhile waits for a heartbeat at most', async () => {
+    const { clock, kafka, sink, pipeline, give } = slowly()
+    kafka.produce('t/0', texts(0, 25))
+    const run = pipeline.start({ clock })
+    await clock.advance(10_000)
+    const [member] = kafka.members
+    kafka.group('g').rebalance()
+    await clock.advance(3_100)
+    expect(member!.generation).toBe(kafka.group('g').generation)
+    give()
+    await clock.advance(1_000)
+    expect(sink.rows).toEqual(texts(0, 25))
+    await clock.until(run.stop())
+  })
+
+  test('a run that is stopped meanwhile ends', async () => {
+    const { clock, kafka, pipeline, give } = slowly()
+    kafka.produce('t/0', texts(0, 25))
+    const run = pipeline.start({ clock })
+    await clock.advance(10_000)
+    const stopped = run.stop()
+    give()
+    await clock.until(stopped)
+    expect(clock.pending).toBe(0)
+  })
+
+  test('control records alone are passed, though they came before it was known where to go on', async () => {
+    const { clock, kafka, pipeline, give } = slowly()
+    kafka.control('t/0', 5)
+    const run = pipeline.start({ clock })
+    await clock.advance(5_000)
+    give()
+    await clock.advance(3_000)
+    expect(kafka.group('g').committed.get('t/0')).toBe(5)
+    await clock.until(run.stop())
+  })
+
+  test.each([
+    ['the end', 'latest' as const, []],
+    ['a moment', new Date(0), texts(12, 25)],
+  ])('begins at %s, though the client begins before', async (_, startAt, expected) => {
+    const { clock, kafka, sink, pipeline } = world({ startAt })
+    kafka.offsetAt = 12
+    kafka.produce('t/0', texts(0, 25))
+    const run = pipeline.start({ clock })
+    await clock.advance(2_000)
+    expect(sink.rows).toEqual(expected)
+    kafka.produce('t/0', texts(25, 30))
+    await clock.advance(2_000)
+    expect(sink.rows).toEqual([...expected, ...texts(25, 30)])
+    await clock.until(run.stop())
+  })
+
+  test('goes back to a ledger that is behind the group, also where nothing new comes', async () => {
+    const { clock, kafka, sink, pipeline, give } = slowly()
+    give()
+    kafka.produce('t/0', texts(0, 10))
+    const first = pipeline.start({ clock })
+    await clock.advance(2_000)
+    await clock.until(first.stop())
+    kafka.produce('t/0', texts(10, 20))
+    kafka.group('g').committed.set('t/0', 20)
+    const second = pipeline.start({ clock })
+    await clock.advance(2_000)
+    expect(sink.rows).toEqual(texts(0, 20))
+    await clock.until(second.stop())
+  })
+})
+
 describe('assignment and rebalances', () => {
   test('the same member keeps its partitions without a redelivery', async () => {
     const { clock, kafka, sink, pipeline } = world({}, 2)
