@@ -22,6 +22,9 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   private membership: Membership | null = null
   private renewing: Promise<void> | null = null
   private backoff: Backoff = exponentialBackoff()
+  /** When the last membership began, and whether anything it read was committed. */
+  private joinedAt = 0
+  private hasProgress = false
   private failure: { readonly error: unknown } | null = null
   /** Why there is no member at the moment; told to the run once, which then shows as waiting. */
   private away: { readonly error: unknown } | null = null
@@ -47,7 +50,10 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
       everyMs: commitEveryMs,
       everyRecords: commitEveryRecords,
       owned: () => this.membership?.owned ?? nothing,
-      send: async offsets => this.membership?.commit(offsets),
+      send: async offsets => {
+        await this.membership?.commit(offsets)
+        this.hasProgress = true
+      },
       fail: error => this.fail(error),
     })
     const { maxWaitMs, sessionTimeoutMs } = this.group
@@ -140,7 +146,6 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
 
   fetched(): void {
     this.watchdog.seen()
-    this.backoff = exponentialBackoff()
   }
 
   crashed(error: Error): void {
@@ -159,6 +164,8 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   private async join(): Promise<void> {
     this.membership = new Membership(this)
     await this.membership.join(this.driver)
+    this.joinedAt = this.clock.now()
+    this.hasProgress = false
   }
 
   /** Ends the membership and begins another, with growing pauses. What was read and is not settled comes again. */
@@ -166,6 +173,8 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
     if (this.renewing !== null || this.closing.signal.aborted) return
     this.context.log.warn('joining the group anew', { reason, error: error === null ? null : String(error) })
     this.noteAway(error)
+    // Joining alone proves nothing: what crashes at its first fetch would be tried again every 100 ms.
+    if (this.hasProgress || this.clock.now() - this.joinedAt >= HEALTHY_MS) this.backoff = exponentialBackoff()
     // Leaves before the partitions are given up, where there is still somebody to take it.
     this.commits.tick()
     const old = this.membership
@@ -260,4 +269,6 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
 }
 
 const LAST_ATTEMPTS = 5
+/** A member that lived for so long was well: the next crash is another matter. */
+const HEALTHY_MS = 30_000
 const nothing: ReadonlyMap<string, KafkaPartition> = new Map()

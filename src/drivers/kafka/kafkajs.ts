@@ -11,6 +11,7 @@ import { type CommittingGroup, type Kafkajs, shortRetry } from './kafkajs-parts.
 import { openKafkajsProducer } from './kafkajs-producer.js'
 import { type BrokersCluster, type FetchingBroker, stoppableFetches } from './kafkajs-stop.js'
 import { oauthBearer } from './oauthbearer.js'
+import { TroubleLog } from './trouble-log.js'
 
 // The one file that loads kafkajs (2.2.4: CommonJS, and its inner files have no types), and mends it.
 const require = createRequire(import.meta.url)
@@ -52,13 +53,16 @@ CompressionCodecs[CompressionTypes.ZSTD] = fixed(asKafkajsCodec('zstd'))
 
 /** The driver on kafkajs. Opens nothing. */
 export const kafkajsDriver: MakeDriver = (connection, log): KafkaDriver => {
-  const config = configOf(connection, log)
-  const client = (more?: Partial<KafkaConfig>) => new Kafka({ ...config, ...more })
+  const client = (more?: Partial<KafkaConfig>, troubles = new TroubleLog(log)) =>
+    new Kafka({ ...configOf(connection, log, troubles), ...more })
   const kafkajs: Kafkajs = {
     name: connection.brokers.join(','),
     log,
     client,
-    consumer: given => watchedConsumer(client(), given),
+    consumer: given => {
+      const troubles = new TroubleLog(log)
+      return watchedConsumer(client({}, troubles), given, troubles)
+    },
     murmur2: Partitioners.DefaultPartitioner,
     compressions: CompressionTypes,
   }
@@ -70,7 +74,7 @@ export const kafkajsDriver: MakeDriver = (connection, log): KafkaDriver => {
   }
 }
 
-function configOf(connection: Parameters<MakeDriver>[0], log: Logger): KafkaConfig {
+function configOf(connection: Parameters<MakeDriver>[0], log: Logger, troubles: TroubleLog): KafkaConfig {
   const { brokers, clientId, connectTimeoutMs, ssl, sasl } = connection
   return {
     brokers: [...brokers],
@@ -79,7 +83,7 @@ function configOf(connection: Parameters<MakeDriver>[0], log: Logger): KafkaConf
     authenticationTimeout: connectTimeoutMs,
     retry: shortRetry,
     logLevel: logLevel.WARN,
-    logCreator: () => entry => write(log, entry.level, entry.log),
+    logCreator: () => entry => write(log, troubles, entry.level, entry.log),
     ...(ssl !== undefined && { ssl: ssl as NonNullable<KafkaConfig['ssl']> }),
     ...(sasl !== undefined && { sasl: saslOf(sasl) }),
   }
@@ -95,14 +99,15 @@ function saslOf(sasl: NonNullable<Parameters<MakeDriver>[0]['sasl']>): NonNullab
 /** What kafkajs calls an error it mostly cures by itself; what it does not, it throws, and then we say it. */
 function write(
   log: Logger,
+  troubles: TroubleLog,
   level: number,
   { message, timestamp: _, ...fields }: { readonly message: string; readonly timestamp?: unknown },
 ): void {
-  if (level === logLevel.ERROR) log.info('kafkajs had trouble', { reason: message, ...fields })
+  if (level === logLevel.ERROR) troubles.tell(message, fields)
   else log.debug('kafkajs said something', { message, ...fields })
 }
 
-function watchedConsumer(client: KafkaClient, config: ConsumerConfig): ReturnType<Kafkajs['consumer']> {
+function watchedConsumer(client: KafkaClient, config: ConsumerConfig, troubles: TroubleLog): ReturnType<Kafkajs['consumer']> {
   let cluster: object | undefined
   const stopping = new AbortController()
   const consumer = client.consumer({
@@ -117,6 +122,7 @@ function watchedConsumer(client: KafkaClient, config: ConsumerConfig): ReturnTyp
       },
     ],
   })
+  consumer.on(consumer.events.GROUP_JOIN, () => troubles.calm())
   return { consumer, group: () => (cluster === undefined ? undefined : groups.get(cluster)), letGo: () => stopping.abort() }
 }
 

@@ -356,6 +356,44 @@ describe('crashes', () => {
     expect(clock.pending).toBe(0)
   })
 
+  test('a member that crashes as soon as it has joined is replaced ever more slowly', async () => {
+    const { clock, kafka, pipeline } = world()
+    const joins: number[] = []
+    const push = kafka.members.push.bind(kafka.members)
+    kafka.members.push = member => {
+      joins.push(clock.now())
+      void member.started.then(() => member.crash(refusal('the fetch was refused')))
+      return push(member)
+    }
+    const run = pipeline.start({ clock })
+    await clock.advance(60_000)
+    const pauses = joins.slice(1).map((at, i) => at - joins[i]!)
+    // 0.1 s, 0.2 s, … up to 10 s, each shortened by half at most.
+    expect(joins.length).toBeLessThan(30)
+    expect(pauses.slice(8).every(pause => pause >= 5_000)).toBe(true)
+    await clock.until(run.abort())
+  })
+
+  test.each([
+    ['was well for half a minute', 31_000, 0],
+    ['brought something to its end', 3_000, 5],
+  ])('a member that %s is replaced at once', async (_, ms, records) => {
+    const { clock, kafka, pipeline } = world()
+    const run = pipeline.start({ clock })
+    for (let i = 0; i < 8; i++) {
+      await clock.advance(ms)
+      if (records > 0) {
+        kafka.produce('t/0', texts(0, records))
+        await clock.advance(2_000)
+      }
+      const members = kafka.members.length
+      kafka.members.at(-1)!.crash(refusal('the broker is gone'))
+      await clock.advance(150)
+      expect(kafka.members).toHaveLength(members + 1)
+    }
+    await clock.until(run.stop())
+  })
+
   test('an error that waiting does not cure ends the run', async () => {
     const { clock, kafka, pipeline } = world()
     const run = pipeline.start({ clock })
