@@ -4,6 +4,7 @@ import type { Database } from '../drivers/postgres/database.js'
 import { decode } from '../operators/decode.js'
 import { handle } from '../operators/handle.js'
 import { type Schema, type Valid, validate } from '../operators/validate.js'
+import type { Limits } from '../runtime/limits.js'
 import { definePipeline, type Pipeline } from '../runtime/pipeline.js'
 import { type PostgresSinkOptions, postgresSink } from '../sinks/postgres.js'
 import { postgresQuarantine } from '../stores/quarantine-postgres.js'
@@ -24,13 +25,15 @@ export interface RowsOfTableOptions<S extends Schema, C, Key extends keyof C> {
   readonly database: Database
   /** Default `{ mode: 'append' }`. The ledger is always kept. */
   readonly write?: PostgresSinkOptions<C, Key>
+  /** Bounds of the run. */
+  readonly limits?: Partial<Limits>
 }
 
 /** Records → decoded → validated → handled → rows of a table, each exactly once, and what fails into quarantine in the same transaction. */
 export function rowsOfTable<const S extends Schema, C, Key extends keyof C>(
   source: Source<Uint8Array | null>,
   format: 'json' | 'csv',
-  { name, schema, toRow, concurrency, table, database, write }: RowsOfTableOptions<S, C, Key>,
+  { name, schema, toRow, concurrency, table, database, write, limits }: RowsOfTableOptions<S, C, Key>,
 ): Pipeline {
   return definePipeline({
     name,
@@ -43,5 +46,7 @@ export function rowsOfTable<const S extends Schema, C, Key extends keyof C>(
       ),
     sink: postgresSink(database, table, { mode: 'append', ...write, ledger: true } as PostgresSinkOptions<C, Key>) as never,
     onFailure: postgresQuarantine(database),
+    ...(limits !== undefined && { limits }),
+    about: [`decode as ${format}`, 'validate against the schema', `make the row by toRow, ${concurrency ?? 1} at a time`],
   })
 }

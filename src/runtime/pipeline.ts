@@ -37,6 +37,8 @@ export interface PipelineDefinition<S extends Sources, E extends Envelope<unknow
   /** Where records go that fail; `'halt'` ends the run at the first. There is no default: the owner chooses. */
   readonly onFailure: Quarantine | 'halt'
   readonly limits?: Partial<Limits>
+  /** What the steps do, a line each, for `millrace explain`: a function cannot be looked into. */
+  readonly about?: readonly string[]
 }
 
 /** A pipeline that can be started, any number of times. */
@@ -65,23 +67,22 @@ export function definePipeline<
 
 function planOf(definition: PipelineDefinition<Sources, Envelope<unknown>, Sink<unknown>>): RunPlan {
   const where = typeof definition?.name === 'string' && definition.name !== '' ? `pipeline ${definition.name}` : 'definePipeline'
-  const { name, source, steps, sink, onFailure, limits } = resolveOptions<PipelineDefinition<Sources, Envelope<unknown>, Sink<unknown>>>(
-    where,
-    definition,
-    {
-      name: option.text(),
-      source: option.matching('a source, or sources by name', value => isSource(value) || isNamedSources(value)),
-      steps: option.function(),
-      sink: option.matching('a sink: { name, open }', isPart),
-      onFailure: option.matching("a quarantine or 'halt'", value => value === 'halt' || isPart(value)),
-      limits: option.object('an object', { optional: true }),
-    },
-  ) as PipelineDefinition<Sources, Envelope<unknown>, Sink<unknown>> & { sink: Sink<unknown> }
+  const { name, source, steps, sink, onFailure, limits, about } = resolveOptions<
+    PipelineDefinition<Sources, Envelope<unknown>, Sink<unknown>>
+  >(where, definition, {
+    name: option.text(),
+    source: option.matching('a source, or sources by name', value => isSource(value) || isNamedSources(value)),
+    steps: option.function(),
+    sink: option.matching('a sink: { name, open }', isPart),
+    onFailure: option.matching("a quarantine or 'halt'", value => value === 'halt' || isPart(value)),
+    limits: option.object('an object', { optional: true }),
+    about: option.matching('a list of texts', isTexts, { optional: true }),
+  }) as PipelineDefinition<Sources, Envelope<unknown>, Sink<unknown>> & { sink: Sink<unknown> }
   const writes = concurrentWrites(resolveWrites(sink))
   resolveLimits(name, limits, resolveBatchLimits(`sink ${sink.name}, batch`, sink.batch), writes)
   const isNamed = !isSource(source)
   const sources = (isNamed ? source : { [source.name]: source }) as Readonly<Record<string, Source<unknown>>>
-  return Object.freeze({ name, sources, isNamed, steps: steps as RunPlan['steps'], sink, onFailure, limits })
+  return Object.freeze({ name, sources, isNamed, steps: steps as RunPlan['steps'], sink, onFailure, limits, about })
 }
 
 function resolveWrites(sink: Sink<unknown>): Sink<unknown> {
@@ -97,6 +98,8 @@ function resolveWrites(sink: Sink<unknown>): Sink<unknown> {
   }
   return sink
 }
+
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(text => typeof text === 'string')
 
 function isPart(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false

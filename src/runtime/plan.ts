@@ -15,6 +15,8 @@ export interface RunPlan {
   readonly sink: Sink<unknown>
   readonly onFailure: Quarantine | 'halt'
   readonly limits: Partial<Limits> | undefined
+  /** What the steps do, in words, where the pipeline says so. */
+  readonly about?: readonly string[] | undefined
   /** The sources are a quarantine: the ledger knows their records by the entries' ids, under the source `quarantine`. */
   readonly isReplay?: boolean
 }

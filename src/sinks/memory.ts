@@ -64,6 +64,16 @@ export function memorySink<T = unknown>(options: MemorySinkOptions<T> = {}): Mem
     scope: store,
     ...(lane !== undefined && { lane }),
     open: async context => openSession(context, { name, store, ledger, overwrites, clock }),
+    ...(ledger && {
+      ledgerBooks: {
+        list: async pipeline => store.ledger.list(pipeline),
+        reset: async (pipeline, where) => store.ledger.reset(pipeline, where),
+      },
+    }),
+    describe: () => [
+      'in memory: its rows end with the process',
+      ...(ledger ? ['guarantees: each record exactly once, as long as the process lives'] : []),
+    ],
     rows: rows as readonly T[],
     origins,
     store,

@@ -13,7 +13,9 @@ import { type TableCodec, tableCodec } from '../tables/table-codec.js'
 import { BatchWriter } from './postgres/batch-writer.js'
 import { applicationName, FormerOwners } from './postgres/former-owners.js'
 import { Ledger, prepareLedger } from './postgres/ledger.js'
-import type { WriteMode } from './postgres/write-sql.js'
+import { ledgerBooks } from './postgres/ledger-books.js'
+import { describeSink, inspectSink, type SinkFacts } from './postgres/tell.js'
+import { type WriteMode, WriteSql } from './postgres/write-sql.js'
 
 // Records of 16 KB are written as fast in batches of 2 MiB as of 4, and the window, the copies and what is left of them to collect are half as large:
 // 30 MB less at the peak (bench memory.stalled).
@@ -78,6 +80,15 @@ export function postgresSink<C, Key extends keyof C>(
   const resolved = resolve(where, options, codec, isEmbedded(database))
   const overwrites = resolved.mode !== 'append'
   const needsLanes = overwrites && !resolved.ledger && resolved.maxConcurrentWrites > 1
+  const how = modeOf(codec, resolved)
+  const facts: SinkFacts = {
+    database,
+    codec,
+    how,
+    ledger: resolved.ledger,
+    maxConcurrentWrites: resolved.maxConcurrentWrites,
+    isStaged: new WriteSql(codec, how).isStaged,
+  }
   const sink: Sink<RowOf<C>> = {
     name: `postgres ${table.name}`,
     batch: { ...BATCH, ...resolved.batch },
@@ -87,6 +98,9 @@ export function postgresSink<C, Key extends keyof C>(
     scope: databaseScope(database),
     ...(needsLanes && { lane: (record: Envelope<RowOf<C>>) => codec.conflictKey(record.value) ?? '' }),
     open: context => open(database, table, codec, resolved, context),
+    ...(resolved.ledger && { ledgerBooks: ledgerBooks(database) }),
+    describe: () => describeSink(facts),
+    inspect: context => inspectSink(facts, context),
   }
   return sink as TableSink<RowOf<C>>
 }

@@ -1,3 +1,4 @@
+import type { LedgerPartition, LedgerSelection } from '../core/inspection.js'
 import { RangeSet, type Ranges } from '../core/ranges.js'
 import { type Cover, CoveredError, FencedError } from '../core/sink.js'
 
@@ -45,6 +46,32 @@ export class MemoryLedger {
       }
       row.covered.addAll(gaps)
     }
+  }
+
+  /** What is kept of a pipeline, by source and partition. */
+  list(pipeline: string): LedgerPartition[] {
+    const found = [...this.rows].map(([key, row]) => ({ key: JSON.parse(key) as [string, string, string], row }))
+    return found
+      .filter(({ key }) => key[0] === pipeline)
+      .map(({ key: [, source, partition], row: { covered, seen, epoch, mark } }) => ({
+        source,
+        partition,
+        covered: covered.toRanges(),
+        ids: seen.size,
+        epoch,
+        owner: null,
+        mark,
+      }))
+      .sort((a, b) => (a.source === b.source ? (a.partition < b.partition ? -1 : 1) : a.source < b.source ? -1 : 1))
+  }
+
+  /** Forgets partitions of a pipeline; gives how many. */
+  reset(pipeline: string, { source, partition }: LedgerSelection = {}): number {
+    const gone = this.list(pipeline).filter(
+      row => (source === undefined || row.source === source) && (partition === undefined || row.partition === partition),
+    )
+    for (const row of gone) this.rows.delete(JSON.stringify([pipeline, row.source, row.partition]))
+    return gone.length
   }
 
   private coveredOf(pipeline: string, { source, partition, positions }: Cover): Ranges | readonly string[] {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { MillraceError } from '../core/errors.js'
 import { option, resolveOptions } from '../core/options.js'
 import type { PositionEntry, Positions, PositionsSession } from '../core/positions.js'
+import { inspectDirectory } from '../drivers/file-system/inspect-directory.js'
 import { fileStoreError } from './file-store-error.js'
 import { syncDirectory } from './sync-directory.js'
 
@@ -22,6 +23,10 @@ export function filePositions(directory: string): Positions {
   return {
     name: `positions in ${directory}`,
     open: ({ pipeline }) => FilePositions.open(directory, pipeline),
+    describe: () => [`a file a pipeline in directory ${directory}`],
+    async *inspect() {
+      yield* await inspectDirectory(directory, 'the directory of positions')
+    },
   }
 }
 

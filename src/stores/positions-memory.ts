@@ -6,6 +6,7 @@ export function memoryPositions(): Positions {
   const keyOf = (pipeline: string, source: string, partition: string) => JSON.stringify([pipeline, source, partition])
   return {
     name: 'memory positions',
+    describe: () => ['in memory: they end with the process'],
     open: async ({ pipeline }) => ({
       read: async (source, partition) => kept.get(keyOf(pipeline, source, partition)),
       async write(entries) {

@@ -2,10 +2,20 @@ import type { PositionEntry, Positions, PositionsSession } from '../core/positio
 import { fromColumn, toColumn } from '../drivers/postgres/any-text.js'
 import { type Database, databaseScope, openDatabase } from '../drivers/postgres/database.js'
 import type { DatabaseSession } from '../drivers/postgres/database-session.js'
+import { inspectDatabase } from '../drivers/postgres/inspect-database.js'
+import { inspectOwnTable, type OwnTable } from '../drivers/postgres/inspect-own-table.js'
 import { guarded } from './guarded.js'
 import { makeTable } from './make-table.js'
 
 const TABLE = 'millrace_positions'
+
+const shape: OwnTable = {
+  name: TABLE,
+  what: 'the store of positions',
+  columns: { pipeline: 'text', source: 'text', partition: 'text', next: 'bigint', mark: 'text' },
+  unique: ['pipeline', 'source', 'partition'],
+  rights: ['SELECT', 'INSERT', 'UPDATE'],
+}
 
 /**
  * Keeps positions in the table `millrace_positions` of a database, made where it is missing: where a sink keeps no ledger, a run goes on there.
@@ -17,7 +27,12 @@ const TABLE = 'millrace_positions'
 export function postgresPositions(database: Database): Positions {
   const name = `positions in ${database.name}`
   databaseScope(database)
-  return { name, open: ({ pipeline }) => openSession(database, name, pipeline) }
+  return {
+    name,
+    open: ({ pipeline }) => openSession(database, name, pipeline),
+    describe: () => [`table ${TABLE} in database ${database.name}`],
+    inspect: context => inspectDatabase(database, context, { look: (queries, user) => inspectOwnTable(queries, user, shape) }),
+  }
 }
 
 async function openSession(database: Database, name: string, pipeline: string): Promise<PositionsSession> {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Clock, systemClock } from '../core/clock.js'
 import { option, resolveOptions } from '../core/options.js'
 import type { Failure, Quarantine, QuarantinedRecord, QuarantineEntry, QuarantineSession } from '../core/quarantine.js'
+import { inspectDirectory } from '../drivers/file-system/inspect-directory.js'
 import { lastOfEach, lastRecordOfEach } from './entry-identity.js'
 import { type BytesJson, bytesFromJson, bytesToJson, type EntryJson, entryFromJson, entryToJson } from './entry-json.js'
 import { identityOf, isEntryName, nextEntryName } from './entry-names.js'
@@ -51,6 +52,10 @@ export function fileQuarantine(directory: string, options: FileQuarantineOptions
       }
     },
     release: ids => guarded('release', () => release(directory, ids)),
+    describe: () => [`a file an entry in directory ${directory}`],
+    async *inspect() {
+      yield* await inspectDirectory(directory, 'the quarantine directory')
+    },
     restore: entries => guarded('restore', () => restore(directory, entries, clock)),
   }
 }

@@ -2,11 +2,13 @@ import type { Failure, Quarantine, QuarantinedRecord, QuarantineEntry, Quarantin
 import { type BatchQuarantine, failureStatement } from '../drivers/postgres/batch-quarantine.js'
 import { type Database, databaseScope, openDatabase } from '../drivers/postgres/database.js'
 import type { DatabaseSession } from '../drivers/postgres/database-session.js'
+import { inspectDatabase } from '../drivers/postgres/inspect-database.js'
+import { inspectOwnTable } from '../drivers/postgres/inspect-own-table.js'
 import { type EntryJson, entryFromJson } from './entry-json.js'
 import { cleanText, insertEntries, insertFailures } from './failure-sql.js'
 import { guarded } from './guarded.js'
 import { isWanted } from './quarantine-entry.js'
-import { hasQuarantineTable, prepareQuarantineTable, QUARANTINE_TABLE } from './quarantine-table.js'
+import { hasQuarantineTable, prepareQuarantineTable, QUARANTINE_TABLE, quarantineTableShape } from './quarantine-table.js'
 
 /** A put is cut into statements of about this size. */
 const MAX_STATEMENT_BYTES = 8 * 1024 * 1024
@@ -31,6 +33,9 @@ export function postgresQuarantine(database: Database): Quarantine {
     open: ({ pipeline }) => opened(database, name, pipeline),
     list: (filter = {}) => list(database, name, filter),
     release: ids => using(database, name, 'release', session => release(session, ids)),
+    describe: () => [`table ${QUARANTINE_TABLE} in database ${database.name}`],
+    inspect: context =>
+      inspectDatabase(database, context, { look: (queries, user) => inspectOwnTable(queries, user, quarantineTableShape) }),
     restore: entries => using(database, name, 'restore', session => restore(session, entries)),
     [failureStatement]: (failures, pipeline) => insertFailures(failures, pipeline),
   }

@@ -1,4 +1,5 @@
 import type { DatabaseSession } from '../drivers/postgres/database-session.js'
+import type { OwnTable } from '../drivers/postgres/inspect-own-table.js'
 import { hasTable, makeTable } from './make-table.js'
 
 /** Where the entries are, in the first schema of the connection's search path. */
@@ -27,4 +28,29 @@ export async function prepareQuarantineTable(session: DatabaseSession): Promise<
 /** Whether it is there. */
 export function hasQuarantineTable(session: DatabaseSession): Promise<boolean> {
   return hasTable(session, QUARANTINE_TABLE)
+}
+
+/** What an inspection expects of it. */
+export const quarantineTableShape: OwnTable = {
+  name: QUARANTINE_TABLE,
+  what: 'the quarantine',
+  columns: {
+    id: 'bigint',
+    ...Object.fromEntries(
+      ['identity', 'pipeline', 'source', 'partition', 'position', 'part', 'stage', 'code', 'sqlstate', 'message'].map(name => [
+        name,
+        'text',
+      ]),
+    ),
+    raw: 'bytea',
+    raw_bytes: 'bigint',
+    raw_sha256: 'text',
+    key: 'bytea',
+    recorded: 'timestamp with time zone',
+    at: 'timestamp with time zone',
+    version: 'text',
+    entry: 'json',
+  },
+  unique: ['identity'],
+  rights: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
 }

@@ -1,4 +1,4 @@
-import type { DatabaseSession } from '../drivers/postgres/database-session.js'
+import type { Queries } from '../drivers/postgres/database-session.js'
 import { tableIdentifier } from '../drivers/postgres/literals.js'
 
 /** A column as the database has it. */
@@ -21,7 +21,7 @@ export interface LiveTable {
 }
 
 /** What stands in the catalogue under a table's name, found as SQL would find it; undefined where there is no such table. */
-export async function readLiveTable(session: DatabaseSession, name: string): Promise<LiveTable | undefined> {
+export async function readLiveTable(session: Queries, name: string): Promise<LiveTable | undefined> {
   const { rows } = await session.query<{ readonly id: string }>(FIND, [tableIdentifier(name)])
   if (rows.length === 0) return undefined
   const { id } = rows[0]!

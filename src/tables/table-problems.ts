@@ -1,42 +1,68 @@
 import { nearest } from '../core/options.js'
+import { identifier, tableIdentifier } from '../drivers/postgres/literals.js'
 import type { ColumnDefinition } from './column.js'
 import type { LiveColumn, LiveTable } from './live-table.js'
 import type { TableDefinition } from './table.js'
 
+/** One way in which a table differs from its definition, and the statement that ends it. */
+export interface TableDifference {
+  readonly problem: string
+  readonly fix: string
+}
+
 /** All that keeps rows of the definition from being written into the live table, one sentence each; empty where the two agree. */
 export function tableProblems(definition: TableDefinition, live: LiveTable): readonly string[] {
+  return tableDifferences(definition, live).map(({ problem }) => problem)
+}
+
+/** {@link tableProblems} with the way out of each. */
+export function tableDifferences(definition: TableDefinition, live: LiveTable): readonly TableDifference[] {
   const liveColumns = new Map(live.columns.map(column => [column.name, column]))
-  const problems: string[] = []
+  const table = tableIdentifier(definition.name)
+  const differences: TableDifference[] = []
   for (const [name, column] of definition.columns) {
     const liveColumn = liveColumns.get(name)
-    if (liveColumn === undefined) problems.push(missing(name, [...liveColumns.keys()]))
-    else problems.push(...columnProblems(column, liveColumn))
+    if (liveColumn === undefined) differences.push(missing(table, name, column, [...liveColumns.keys()]))
+    else differences.push(...columnDifferences(table, column, liveColumn))
   }
   for (const { name, isNotNull, hasDefault, isGenerated } of live.columns) {
-    if (isNotNull && !hasDefault && !isGenerated && !definition.columns.has(name)) {
-      problems.push(`column ${name} of the database is not null and has no default, but is not in the definition`)
-    }
+    if (!isNotNull || hasDefault || isGenerated || definition.columns.has(name)) continue
+    const problem = `column ${name} of the database is not null and has no default, but is not in the definition`
+    differences.push({ problem, fix: `add it to the definition, or ${altering(table, name, 'drop not null')}` })
   }
   const key = JSON.stringify([...definition.key].sort())
   if (definition.key.length > 0 && !live.uniqueIndexes.some(columns => JSON.stringify([...columns].sort()) === key)) {
-    problems.push(`the key (${definition.key.join(', ')}) has no unique index`)
+    const columns = definition.key.map(identifier).join(', ')
+    differences.push({
+      problem: `the key (${definition.key.join(', ')}) has no unique index`,
+      fix: `create unique index on ${table} (${columns})`,
+    })
   }
-  return problems
+  return differences
 }
 
-function missing(name: string, known: readonly string[]): string {
+const altering = (table: string, column: string, how: string): string => `alter table ${table} alter column ${identifier(column)} ${how}`
+
+function missing(table: string, name: string, { type, isNullable }: ColumnDefinition, known: readonly string[]): TableDifference {
   const suggestion = nearest(name, known)
-  return `column ${name} is not in the database${suggestion === undefined ? '' : ` (did you mean ${suggestion}?)`}`
+  return {
+    problem: `column ${name} is not in the database${suggestion === undefined ? '' : ` (did you mean ${suggestion}?)`}`,
+    fix: `correct the name, or alter table ${table} add column ${identifier(name)} ${type.sql}${isNullable ? '' : ' not null'}`,
+  }
 }
 
-function columnProblems({ type, isNullable, defaultTo }: ColumnDefinition, live: LiveColumn): string[] {
+function columnDifferences(table: string, { type, isNullable, defaultTo }: ColumnDefinition, live: LiveColumn): TableDifference[] {
   const { name } = live
-  if (live.isGenerated) return [`column ${name} is computed by the database and takes no value`]
-  const problems: string[] = []
-  if (!holds(live.type, type.sql)) problems.push(`column ${name} is ${type.sql}, in the database ${live.type}`)
-  if (isNullable && live.isNotNull) problems.push(`column ${name} is nullable, in the database not null`)
-  if (defaultTo !== undefined && !isNull(defaultTo) && !live.hasDefault) problems.push(`column ${name} has a default, in the database none`)
-  return problems
+  if (live.isGenerated)
+    return [{ problem: `column ${name} is computed by the database and takes no value`, fix: 'leave it out of the definition' }]
+  const differences: TableDifference[] = []
+  const add = (problem: string, how: string) =>
+    differences.push({ problem, fix: `change the definition, or ${altering(table, name, how)}` })
+  if (!holds(live.type, type.sql)) add(`column ${name} is ${type.sql}, in the database ${live.type}`, `type ${type.sql}`)
+  if (isNullable && live.isNotNull) add(`column ${name} is nullable, in the database not null`, 'drop not null')
+  if (defaultTo !== undefined && !isNull(defaultTo) && !live.hasDefault)
+    add(`column ${name} has a default, in the database none`, 'set default …')
+  return differences
 }
 
 /** Postgres keeps no default of null: it is what a column without one gets. */

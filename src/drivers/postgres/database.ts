@@ -60,7 +60,8 @@ export function isEmbedded(database: Database): boolean {
   return sharedOf(database).isEmbedded
 }
 
-function sharedOf(database: Database): SharedDatabase {
+/** The object behind a database, checked. @internal */
+export function sharedOf(database: Database): SharedDatabase {
   if (database instanceof SharedDatabase) return database
   throw new MillraceError('MILL_OPTION_INVALID', {
     where: 'postgres',

@@ -17,19 +17,27 @@ export class SharedDatabase {
     readonly name: string,
     readonly isEmbedded: boolean,
     private readonly start: () => Promise<Engine>,
+    /** Of a server. */
+    readonly server: Required<ServerOptions> | null,
+    /** Of an embedded one, absolute. */
+    readonly directory: string | null,
   ) {}
 
   static server(options: Required<ServerOptions>): SharedDatabase {
     const name = serverName(options.connection)
     // Loaded on demand: whoever has no Postgres pays nothing for pg at start.
-    return new SharedDatabase(name, false, async () => (await import('./server-engine.js')).startServer(name, options))
+    return new SharedDatabase(name, false, async () => (await import('./server-engine.js')).startServer(name, options), options, null)
   }
 
   static embedded(options: EmbeddedOptions): SharedDatabase {
     const directory = resolve(options.embedded)
-    return new SharedDatabase(options.embedded, true, async () =>
-      (await import('./embedded-engine.js')).startEmbedded(options.embedded, directory),
-    )
+    const start = async () => (await import('./embedded-engine.js')).startEmbedded(options.embedded, directory)
+    return new SharedDatabase(options.embedded, true, start, null, directory)
+  }
+
+  /** One connection of its own, not of the pool, which does not wait for long; embedded there is but one engine, so the same. */
+  forInspection(connectTimeoutMs: number): SharedDatabase {
+    return this.server === null ? this : SharedDatabase.server({ ...this.server, maxConnections: 1, connectTimeoutMs })
   }
 
   async open(): Promise<DatabaseSession> {

@@ -36,7 +36,17 @@ export function composedSink(kind: string, sinks: SinksByName, sharing: Sharing)
     ...(keeper?.scope !== undefined && { scope: keeper.scope }),
     ...(lane !== undefined && { lane }),
     open: context => open(members, sharing, context),
+    ...(keeper?.ledgerBooks !== undefined && { ledgerBooks: keeper.ledgerBooks }),
+    describe: () => members.flatMap(([name, sink]) => describeMember(name, sink)),
+    async *inspect(context) {
+      for (const [, sink] of members) if (sink.inspect !== undefined) yield* sink.inspect(context)
+    },
   }
+}
+
+function describeMember(name: string, sink: Sink<unknown>): readonly string[] {
+  const lines = sink.describe?.() ?? [sink.name]
+  return lines.map(line => (line.startsWith('guarantees: ') ? line : `${name}: ${line}`))
 }
 
 type Named = readonly [name: string, sink: Sink<unknown>]
