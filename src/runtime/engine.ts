@@ -12,6 +12,7 @@ import { FailureBudget } from './failure-budget.js'
 import type { FlowControl } from './flow-control.js'
 import { Holds } from './holds.js'
 import type { Limits } from './limits.js'
+import type { RunObserver } from './observer.js'
 import type { PendingBatch } from './pending-batch.js'
 import { concurrentWrites, type RunPlan } from './plan.js'
 import { Quarantining } from './quarantining.js'
@@ -32,6 +33,7 @@ export interface EngineOptions {
   readonly tally: Tally
   /** Aborted when nothing more is to be read. */
   readonly reading: AbortSignal
+  readonly observer: RunObserver | undefined
   readonly fail: (error: unknown) => void
   /** Everything is settled and committed. */
   readonly done: () => void
@@ -97,7 +99,15 @@ export class Engine {
     const dropped = (part: Part) => this.dropped(part)
     this.writer = new Writer(
       sink,
-      { sink: plan.sink.name, limits: batch, maxConcurrentWrites: concurrentWrites(plan.sink), ledger, lane: plan.sink.lane },
+      {
+        pipeline: plan.name,
+        sink: plan.sink.name,
+        limits: batch,
+        maxConcurrentWrites: concurrentWrites(plan.sink),
+        ledger,
+        lane: plan.sink.lane,
+        observer: this.options.observer,
+      },
       {
         ...waits,
         settled,
@@ -180,6 +190,13 @@ export class Engine {
 
   get inFlightBytes(): number {
     return this.readers.reduce((sum, { window }) => sum + window.bytes, 0)
+  }
+
+  get holes(): number {
+    let holes = 0
+    for (const { trackers } of this.readers)
+      for (const tracker of trackers.values()) if (tracker instanceof PrefixTracker) holes += tracker.holes
+    return holes
   }
 
   // ---------- records on their way

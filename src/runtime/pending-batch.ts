@@ -14,6 +14,11 @@ export class PendingBatch {
   /** With a ledger: the records that this write covers. */
   roots: Root[] = []
   bytes = 0
+  /** How often the sink was asked to write it. */
+  attempts = 0
+  /** Rows that are durable, or that the sink holds. */
+  durable = 0
+  isWritten = false
   /** Cancels the timer that bounds how long it waits. */
   cancelTimer: (() => void) | null = null
 

@@ -24,6 +24,10 @@ export interface RunSnapshot extends RunSummary {
   /** Records that the sink holds on its own disk. */
   readonly heldRecords: number
   readonly oldestUnsettledMs: number
+  /** How many were quarantined, by the codes alone; `reasons` has those of what was skipped, too. */
+  readonly quarantinedBy?: Readonly<Record<string, number>>
+  /** Stretches of positions that are settled beyond one that is not, over all partitions of sources that commit a prefix. */
+  readonly holes?: number
   /** What the sources have still to read, by `source partition`, in their positions. */
   readonly lag: ReadonlyMap<string, number>
 }
@@ -98,6 +102,7 @@ export class Run implements PipelineRun {
       flow: this.flow,
       tally: this.tally,
       reading: this.notReading.signal,
+      observer: this.observer,
       fail: error => this.fail(error, true),
       done: () => this.done.signal(),
     })
@@ -111,10 +116,12 @@ export class Run implements PipelineRun {
     for (const reader of engine.readers) for (const [partition, records] of reader.lag) lag.set(`${reader.name} ${partition}`, records)
     return {
       ...this.summary(),
+      quarantinedBy: this.tally.quarantinedBy,
       state: this.state,
       inFlight: engine.inFlight,
       inFlightBytes: engine.inFlightBytes,
       heldRecords: engine.holds.records,
+      holes: engine.holes,
       oldestUnsettledMs: engine.oldest === null ? 0 : Math.max(0, this.clock.now() - engine.oldest.receivedAt),
       lag,
     }

@@ -1,4 +1,4 @@
-import type { RunSummary } from './tally.js'
+import type { RunSnapshot } from './run.js'
 
 /** What a pipeline has settled over all its runs, in rows. */
 export interface ActorTotals {
@@ -7,18 +7,21 @@ export interface ActorTotals {
   readonly quarantined: number
   /** As in a run's summary: after 1,000 of them `other reasons` counts the rest. */
   readonly reasons: Readonly<Record<string, number>>
+  /** Codes of what was quarantined alone. */
+  readonly quarantinedBy: Readonly<Record<string, number>>
 }
 
 /** Of a pipeline that has not run. */
-export const noTotals: ActorTotals = { delivered: 0, skipped: 0, quarantined: 0, reasons: {} }
+export const noTotals: ActorTotals = { delivered: 0, skipped: 0, quarantined: 0, reasons: {}, quarantinedBy: {} }
 
 /** The totals with a run's counts added. */
-export function added(totals: ActorTotals, run: Omit<RunSummary, 'seconds'>): ActorTotals {
+export function added(totals: ActorTotals, run: RunSnapshot): ActorTotals {
   return {
     delivered: totals.delivered + run.delivered,
     skipped: totals.skipped + run.skipped,
     quarantined: totals.quarantined + run.quarantined,
     reasons: addedCounts(totals.reasons, run.reasons),
+    quarantinedBy: addedCounts(totals.quarantinedBy, run.quarantinedBy ?? {}),
   }
 }
 

@@ -26,6 +26,7 @@ export interface SupervisorOptions {
 
 /** Pipelines that run side by side, each for itself: what befalls one is nothing to the others. */
 export interface Supervisor extends AsyncDisposable {
+  readonly pipelines: readonly Pipeline[]
   /** Each pipeline, in the order given. */
   snapshot(): readonly ActorSnapshot[]
   /** Resolves when all have ended, with how they ended. Never rejects. */
@@ -84,7 +85,7 @@ class Actors implements Supervisor {
   private readonly done: () => void
 
   constructor(
-    pipelines: readonly Pipeline[],
+    readonly pipelines: readonly Pipeline[],
     private readonly options: SupervisorOptions,
   ) {
     const { log = silentLog, clock = systemClock, restart, onRun, onState } = options

@@ -15,29 +15,37 @@ export class Tally {
   delivered = 0
   skipped = 0
   quarantined = 0
-  private readonly reasons = new Map<string, number>()
+  private readonly skips = new Map<string, number>()
+  private readonly codes = new Map<string, number>()
 
   skip(reason: string): void {
     // A part that was expanded settles through its children; they are counted.
     if (reason === EXPANDED) return
     this.skipped++
-    this.count(reason)
+    this.count(this.skips, reason, 1)
   }
 
   quarantine(reason: string, parts = 1): void {
     this.quarantined += parts
-    this.count(reason, parts)
+    this.count(this.codes, reason, parts)
+  }
+
+  /** The reasons of what was quarantined alone. */
+  get quarantinedBy(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.codes)
   }
 
   summary(seconds: number): RunSummary {
     const { delivered, skipped, quarantined } = this
-    return { delivered, skipped, quarantined, reasons: Object.fromEntries(this.reasons), seconds }
+    const reasons = Object.fromEntries(this.skips)
+    for (const [code, count] of this.codes) reasons[code] = (reasons[code] ?? 0) + count
+    return { delivered, skipped, quarantined, reasons, seconds }
   }
 
-  private count(reason: string, parts = 1): void {
-    const known = this.reasons.get(reason)
-    const counted = known !== undefined || this.reasons.size < MAX_REASONS ? reason : OTHERS
-    this.reasons.set(counted, (known ?? this.reasons.get(counted) ?? 0) + parts)
+  private count(counts: Map<string, number>, reason: string, parts: number): void {
+    const known = counts.get(reason)
+    const counted = known !== undefined || this.skips.size + this.codes.size < MAX_REASONS ? reason : OTHERS
+    counts.set(counted, (known ?? counts.get(counted) ?? 0) + parts)
   }
 }
 

@@ -50,6 +50,11 @@ export class PrefixTracker extends Tracker {
     return this.prefix === 0 && this.beyond.size === 0 ? undefined : this.prefix
   }
 
+  /** Stretches that are settled beyond a position that is not. */
+  get holes(): number {
+    return this.beyond.size
+  }
+
   /** What was covered before, in words. */
   get coveredText(): string {
     return `0…${this.prefix}${this.beyond.size > 0 ? ` and ${this.beyond.size} ranges to ${this.beyond.end}` : ''}`

@@ -8,6 +8,7 @@ import { eachRoot, type Outcome, type Part, type Root } from '../core/receipt.js
 import { isRetryable } from '../core/retryable.js'
 import { BatchError, type BatchLimits, type Cover, CoveredError, FencedError, type Held, type SinkSession } from '../core/sink.js'
 import type { Departed } from './departed.js'
+import type { RunObserver, WrittenBatch } from './observer.js'
 import { PendingBatch } from './pending-batch.js'
 import type { PrefixTracker, Tracker } from './tracker.js'
 
@@ -39,11 +40,14 @@ export interface WriterHost {
 
 /** How a sink wants to be written. */
 export interface WriterOptions {
+  readonly pipeline: string
   readonly sink: string
   readonly limits: BatchLimits
   readonly maxConcurrentWrites: number
   readonly ledger: boolean
   readonly lane: ((record: Envelope<unknown>) => string) | undefined
+  /** Told of each batch; undefined where nobody watches. */
+  readonly observer: RunObserver | undefined
 }
 
 /** Batches that are written in order when `slots` is 1, else side by side. */
@@ -215,7 +219,8 @@ export class Writer {
       const batch = bucket.sealed.shift()
       if (batch === undefined) return
       bucket.writing++
-      const written = this.write(batch)
+      const { observer } = this.options
+      const written = (observer === undefined ? this.write(batch) : this.watched(batch, observer))
         .catch(error => this.host.fail(error))
         .then(() => {
           bucket.writing--
@@ -227,6 +232,21 @@ export class Writer {
     }
   }
 
+  /** As `write`, for somebody to see. */
+  private async watched(batch: PendingBatch, observer: RunObserver): Promise<void> {
+    const { host, options } = this
+    const { records, bytes } = batch
+    const startedAt = host.clock.now()
+    const write = async (): Promise<WrittenBatch> => {
+      await this.write(batch).catch(error => host.fail(error))
+      const { durable, attempts, isWritten } = batch
+      return { records: durable, bytes, seconds: (host.clock.now() - startedAt) / 1_000, attempts, isWritten }
+    }
+    const { pipeline, sink } = options
+    const written = observer.around === undefined ? await write() : await observer.around({ pipeline, sink, records, bytes }, write)
+    if (written.attempts > 0) observer.wrote?.(written)
+  }
+
   /** Never rejects: what cannot be written fails the run. */
   private async write(batch: PendingBatch): Promise<void> {
     const { host, options } = this
@@ -234,11 +254,13 @@ export class Writer {
       this.dropRevoked(batch)
       if (host.signal.aborted) return
       const given = batch.toBatch(options.ledger, options.ledger ? host.trackersWithGaps() : [])
-      if (batch.isEmpty && given.covers.length === 0) return
+      if (batch.isEmpty && given.covers.length === 0) return noteWritten(batch)
+      batch.attempts++
       try {
         const held = await this.session.write(given, host.signal)
         if (held) {
           this.holding -= batch.parts
+          noteWritten(batch)
           host.held(batch, held)
         } else this.written(batch, given.covers)
         return
@@ -257,6 +279,7 @@ export class Writer {
   }
 
   private written(batch: PendingBatch, covers: readonly Cover[]): void {
+    noteWritten(batch)
     for (const record of batch.records) this.host.settled(Envelope.partOf(record), 'delivered', null, NO_FAILURES)
     for (const { part, outcome, reason, failures } of batch.others) this.host.settled(part, outcome, reason, failures)
     this.holding -= batch.parts
@@ -361,6 +384,10 @@ export class Writer {
 }
 
 const NO_FAILURES: readonly Failure[] = []
+const noteWritten = (batch: PendingBatch): void => {
+  batch.durable += batch.records.length
+  batch.isWritten = true
+}
 const isRevoked = (root: Root): boolean => (root.tracker as Tracker).isRevoked
 
 /** The bytes that a part adds to its batch: children of one record share its bytes, so the first counts them. */

@@ -58,7 +58,8 @@ class World {
     }
     this.records.tracker = this.tracker
     const lane = lanes ? (record: Envelope<unknown>) => (record.value as Row).lane : undefined
-    this.writer = new Writer(session, { sink: 's', limits: { maxRecords, maxBytes, maxWaitMs }, maxConcurrentWrites, ledger, lane }, {
+    const limits = { maxRecords, maxBytes, maxWaitMs }
+    this.writer = new Writer(session, { pipeline: 'p', sink: 's', limits, maxConcurrentWrites, ledger, lane, observer: undefined }, {
       clock: this.clock,
       signal: this.controller.signal,
       settled: (part, outcome) => {
