@@ -1,11 +1,17 @@
 #!/usr/bin/env node
-import { runCommand } from './program.js'
+import { CommandFrame } from './command-frame.js'
+import { fail, runCommand } from './program.js'
 
-const { stdin, stdout, stderr, env } = process
-for (const stream of [stdout, stderr]) {
-  // Whoever reads may have seen enough: `millrace print-config | head`.
+for (const stream of [process.stdout, process.stderr]) {
+  // Whoever reads has seen enough (`millrace print-config | head`), or the terminal is gone.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
   })
 }
-process.exitCode = await runCommand(process.argv.slice(2), { stdin, stdout, stderr, env, cwd: process.cwd() })
+const frame = new CommandFrame(process)
+// What a custom operator throws out of RxJS arrives here. Node would show it with its stack, and whatever secret is in it.
+process.on('uncaughtException', error => {
+  frame.writeThrough(null)
+  void fail(error, frame).finally(() => process.exit(1))
+})
+process.exitCode = await runCommand(process.argv.slice(2), frame)

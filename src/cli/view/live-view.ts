@@ -24,10 +24,11 @@ export class LiveView {
     this.draw()
   }
 
-  /** Writes lines, which stay, above the view. */
-  above(text: string): void {
-    this.out.write(this.erased() + text)
+  /** Lets something be written above the view, which stays there. */
+  above(write: () => void): void {
+    this.out.write(this.erased())
     this.drawn = []
+    write()
     if (!this.isOver) this.draw()
   }
 

@@ -8,14 +8,14 @@ const EVERY_MS = 2_000
  *
  * @returns Ends it.
  */
-export function plainLines(rowsNow: () => readonly Row[], write: (line: string, row: Row) => void): () => void {
+export function plainLines(rowsNow: () => readonly Row[], write: (line: string) => void): () => void {
   const said = new Map<string, string>()
   const tell = () => {
     for (const row of rowsNow()) {
       const line = lineOf(row)
       // The rate and the age go on changing when nothing happens.
       const what = `${row.state} ${row.delivered} ${row.quarantined} ${row.inFlight} ${row.lag}`
-      if (said.get(row.name) !== what) write(line, row)
+      if (said.get(row.name) !== what) write(line)
       said.set(row.name, what)
     }
   }
