@@ -5,7 +5,7 @@ import type { RestartPolicy } from '../runtime/supervisor-restarts.js'
  * What each ready-made pipeline takes, by the name that `use` gives it. Empty here: every `*-kind.ts` of src/pipelines adds its own, so that an
  * editor completes the options of the one that is used.
  */
-export type KindOptions = {}
+export interface KindOptions {}
 
 /** A ready-made pipeline with its options. */
 export type PipelineOfKind = { readonly [K in keyof KindOptions]: { readonly use: K } & KindOptions[K] }[keyof KindOptions]

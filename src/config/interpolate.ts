@@ -74,7 +74,6 @@ async function valueOf(expression: string, path: ConfigPath, into: Interpolation
   if (expression.startsWith('file:')) return ofFile(expression.slice('file:'.length), path, into)
   const { name, fallback } = /^(?<name>[A-Za-z_]\w*)(?::-(?<fallback>[\s\S]*))?$/.exec(expression)?.groups ?? {}
   if (name === undefined) {
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: it tells of the placeholders
     refuse('', path, into, '${NAME}, ${NAME:-default} or ${file:path}', shown(`\${${expression}}`))
     return null
   }

@@ -116,14 +116,19 @@ export function nearest(given: string, known: readonly string[]): string | undef
   return best
 }
 
-/** Levenshtein's distance. */
+/** Levenshtein's distance, where two neighbours in each other's place are one edit (`prot` for `port`). */
 function distance(a: string, b: string): number {
+  let before: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
     const row = [i]
     for (let j = 1; j <= b.length; j++) {
-      row.push(Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+      const isSame = a[i - 1] === b[j - 1]
+      let edits = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (isSame ? 0 : 1))
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) edits = Math.min(edits, before[j - 2]! + 1)
+      row.push(edits)
     }
+    before = previous
     previous = row
   }
   return previous[b.length]!
