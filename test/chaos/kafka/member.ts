@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { LISTENING, type Report, type Task } from './task.js'
+import { LISTENING, type Report } from './task.js'
 
 /** A member of the group in a process of its own. */
 export class Member {
@@ -10,8 +10,10 @@ export class Member {
   /** Whether the test ended it: a member that ends by itself is a fault. */
   isDismissed = false
   hasEnded = false
-  /** The most it held, and the most memory it took. */
-  readonly most: { inFlight: number; rss: number } = { inFlight: 0, rss: 0 }
+  /** The most of what it said of itself. */
+  readonly most: { -readonly [what in keyof Report]: number } = { inFlight: 0, inFlightBytes: 0, rss: 0 }
+  /** What it said last. */
+  last: Report = { inFlight: 0, inFlightBytes: 0, rss: 0 }
   private readonly child: ChildProcess
   private readonly listening: Promise<unknown>
   private said = ''
@@ -19,7 +21,7 @@ export class Member {
   constructor(
     program: string,
     readonly number: number,
-    task: Task,
+    task: object,
   ) {
     const env = { ...process.env, MILLRACE_CHAOS: JSON.stringify(task), KAFKAJS_NO_PARTITIONER_WARNING: '1' }
     this.child = spawn(process.execPath, ['--enable-source-maps', program], { env, stdio: ['pipe', 'pipe', 'pipe'] })
@@ -62,6 +64,11 @@ export class Member {
     if (code !== 0) throw new Error(`it should have stopped, and ended with ${signal ?? code}: ${this.log}`)
   }
 
+  /** Writes a line to its standard input. */
+  tell(line: string): void {
+    this.child.stdin!.write(`${line}\n`)
+  }
+
   /** Stops its time: its connections stay. */
   freeze(): void {
     this.child.kill('SIGSTOP')
@@ -73,8 +80,8 @@ export class Member {
 
   private note(line: string): void {
     if (!line.startsWith('{"inFlight"')) return
-    const { inFlight, rss } = JSON.parse(line) as Report
-    this.most.inFlight = Math.max(this.most.inFlight, inFlight)
-    this.most.rss = Math.max(this.most.rss, rss)
+    const { most } = this
+    this.last = JSON.parse(line) as Report
+    for (const what of Object.keys(most) as (keyof Report)[]) most[what] = Math.max(most[what], this.last[what])
   }
 }

@@ -71,13 +71,37 @@ export class KafkaWorld {
   }
 
   /** Starts a member; `connection` to reach the database on another way. */
-  join(connection: string = this.connection): Member {
+  join(connection: string = this.connection, more: Pick<Task, 'killAt' | 'isHolding'> = {}): Member {
     const { kafka, program, maxConcurrentWrites = 2 } = this.options
     const { brokers } = kafka
-    const task: Task = { brokers, topic: this.topic, groupId: this.groupId, connection, ledger: this.ledger, maxConcurrentWrites }
-    const member = new Member(program.path, ++this.started, task)
+    const { topic, groupId, ledger } = this
+    const number = ++this.started
+    const task: Task = { brokers, topic, groupId, connection, ledger, member: number, maxConcurrentWrites, ...more }
+    const member = new Member(program.path, number, task)
     this.members.push(member)
     return member
+  }
+
+  /** Starts a member that is to be killed: by itself at `killAt`, else by the test. */
+  doom(connection: string, killAt?: Task['killAt']): Member {
+    const member = this.join(connection, killAt === undefined ? {} : { killAt })
+    member.isDismissed = true
+    return member
+  }
+
+  /** Calls `check` until it does not throw. */
+  until(check: () => void, withinMs = 60_000): Promise<void> {
+    return this.watch(withinMs, check)
+  }
+
+  /** Waits until one of some members has ended; the others of the world must not. */
+  async anyEnd(members: readonly Member[], withinMs = 60_000): Promise<readonly [Member, Awaited<Member['ended']>]> {
+    const ended = () => members.find(member => member.hasEnded)
+    await this.watch(withinMs, () => {
+      if (ended() === undefined) throw new Error(`none ended of ${members.map(member => member.log).join('\n')}`)
+    })
+    const member = ended()!
+    return [member, await member.ended]
   }
 
   /** The members that the test has not ended. */
@@ -102,17 +126,22 @@ export class KafkaWorld {
     })
   }
 
+  /** Ends the load. */
+  async calm(): Promise<void> {
+    await this.load.stop()
+  }
+
   /** Ends the load and waits until all of it is settled. */
   async settle(withinMs = 60_000): Promise<void> {
-    await this.load.stop()
+    await this.calm()
     await this.watch(withinMs, async () => {
       const ends = (await this.options.kafka.bounds(this.topic)).map(({ high }) => `${high}`).filter(high => high !== '0')
       expect((await this.settled()).sort()).toEqual(ends.sort())
     })
   }
 
-  /** What was produced is there: as rows or in quarantine, once with a ledger, at least once without. */
-  async check(): Promise<void> {
+  /** What was produced is there: as rows or in quarantine, once with a ledger, at least once without. Gives how many rows came again. */
+  async check(): Promise<number> {
     const produced = await this.options.kafka.read(this.topic, 60_000)
     const rows = await query<{ id: string }>(this.connection, 'select id from orders')
     const entry = `(regexp_match(convert_from(raw, 'UTF8'), '"id":(\\d+)'))[1] || ' ' || stage as entry`
@@ -129,6 +158,7 @@ export class KafkaWorld {
     expect(there, 'rows').toEqual({ ...NOTHING, ...twice })
     // An entry that comes again takes the place of the first.
     expect(quarantined, 'quarantine').toEqual(NOTHING)
+    return rows.length - new Set(rows.map(({ id }) => id)).size
   }
 
   /** Waits until so many members have partitions, by the ledger. */
@@ -139,10 +169,10 @@ export class KafkaWorld {
     })
   }
 
-  /** Rows of one key stand in the order in which they were produced. */
+  /** Rows of one key stand in the order in which they were produced; without a ledger, those of one owner do. */
   async checkOrder(): Promise<void> {
-    const before = `lag(id) over (partition by account order by place)`
-    const disorder = `select id, before, account, place from (select *, ${before} as before from orders) o where before > id order by place limit 20`
+    const before = `lag(id) over (partition by account${this.ledger ? '' : ', owner'} order by place)`
+    const disorder = `select id, before, account, owner, place from (select *, ${before} as before from orders) o where before > id order by place limit 20`
     expect(await query(this.connection, disorder)).toEqual([])
   }
 
@@ -201,10 +231,10 @@ export class KafkaWorld {
 }
 
 /** Gives `use` a world, with the log of its members in what it throws. */
-export async function inKafkaWorld(options: KafkaWorldOptions, use: (world: KafkaWorld) => Promise<void>): Promise<void> {
+export async function inKafkaWorld<T>(options: KafkaWorldOptions, use: (world: KafkaWorld) => Promise<T>): Promise<T> {
   const world = await KafkaWorld.open(options)
   try {
-    await use(world)
+    return await use(world)
   } catch (error) {
     throw new Error(`${error instanceof Error ? error.message : error}\n${world.log}`, { cause: error })
   } finally {

@@ -57,8 +57,8 @@ export function killing() {
   }
 }
 
-/** Stops the traffic at a point and kills the child then: what was sent stays sent, and nothing comes after it. */
-function stopAt(point: Point, after: number, kill: () => void): (message: ProxiedMessage) => Verdict {
+/** Stops the traffic at a point, the `after`th time (from 1) that it is come to, and kills the child then: what was sent stays sent, and nothing comes after it. */
+export function stopAt(point: Point, after: number, kill: () => void): (message: ProxiedMessage) => Verdict {
   const stepOf = transactionSteps()
   let times = 0
   let isOver = false

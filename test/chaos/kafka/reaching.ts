@@ -1,0 +1,67 @@
+import type { Prefix, Sink, SinkSession, Source, SourceOf, SourceSession } from 'millrace'
+import type { Point } from './task.js'
+
+type Reached = (point: Point) => void
+
+/** The source, with somebody who is told when it comes to a point, and of each partition that it gets. */
+export function sourceReaching<T>(given: Source<T>, reached: Reached, owns: (partition: string) => void): SourceOf<T, 'prefix', Prefix> {
+  const source = given as SourceOf<T, 'prefix', Prefix>
+  return {
+    ...source,
+    async open(context) {
+      const session: SourceSession<T, Prefix> = await source.open({
+        ...context,
+        assigned(partition, identity) {
+          owns(partition)
+          reached('assigned')
+          return context.assigned(partition, identity)
+        },
+        draining(partitions, signal) {
+          reached('draining')
+          return context.draining(partitions, signal)
+        },
+        revoked(partitions) {
+          reached('revoked')
+          context.revoked(partitions)
+        },
+      })
+      return {
+        async read(limit, signal) {
+          const records = await session.read(limit, signal)
+          reached('read')
+          return records
+        },
+        async commit(done) {
+          reached('before the commit to the source')
+          await session.commit?.(done)
+          reached('after the commit to the source')
+        },
+        fenced: partition => session.fenced?.(partition),
+        lag: () => session.lag?.() ?? new Map(),
+        close: async () => session.close?.(),
+      }
+    },
+  }
+}
+
+/** The sink, with somebody who is told when it comes to a point. */
+export function sinkReaching<S extends Sink<never>>(sink: S, reached: Reached): S {
+  return {
+    ...sink,
+    async open(context) {
+      const session: SinkSession<never> = await sink.open(context)
+      return {
+        takeOver: session.takeOver?.bind(session),
+        check: session.check?.bind(session),
+        async write(batch, signal) {
+          reached('before the write')
+          const held = await session.write(batch, signal)
+          reached('after the write')
+          return held
+        },
+        flush: session.flush?.bind(session),
+        close: session.close?.bind(session),
+      } as SinkSession<never>
+    },
+  }
+}
