@@ -15,6 +15,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^millrace\/testing$/, replacement: at('src/testing/index.ts') },
+      { find: /^millrace\/monitoring$/, replacement: at('src/monitoring/index.ts') },
       { find: /^millrace$/, replacement: at('src/index.ts') },
     ],
   },

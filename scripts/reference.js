@@ -1,4 +1,4 @@
-// Writes docs/reference.md from the declarations in dist and their docstrings: each public name of `millrace` and `millrace/testing`.
+// Writes docs/reference.md from the declarations in dist and their docstrings: each public name of `millrace`, `millrace/monitoring` and `millrace/testing`.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -91,7 +91,7 @@ function sectionOf(entry) {
 
 let text = `# Reference
 
-Every name that \`millrace\` and \`millrace/testing\` give out, from their docstrings (the build writes this page).\n`
+Every name that \`millrace\`, \`millrace/monitoring\` and \`millrace/testing\` give out, from their docstrings (the build writes this page).\n`
 const given = exportsOf('index.ts')
 for (const [room, title] of Object.entries(rooms)) {
   const names = given.filter(({ file }) => file.split('/')[0] === room)
@@ -99,6 +99,7 @@ for (const [room, title] of Object.entries(rooms)) {
 }
 const left = given.filter(({ file }) => !(file.split('/')[0] in rooms))
 if (left.length > 0) throw new Error(`no heading for the room of ${left.map(({ file }) => file).join(', ')}`)
+text += `\n## To watch with: millrace/monitoring\n\n${exportsOf('monitoring/index.ts').map(sectionOf).join('\n')}`
 text += `\n## To test with: millrace/testing\n\n${exportsOf('testing/index.ts').map(sectionOf).join('\n')}`
 
 writeFileSync(page, text)

@@ -39,6 +39,7 @@ const wrappers: ReadonlySet<string> = new Set<ErrorCode>([
   'MILL_STORE_FAILED',
   'MILL_QUARANTINE_FAILED',
   'MILL_FILE_UNREADABLE',
+  'MILL_PORT_UNAVAILABLE',
 ])
 
 /** SQLSTATE of a password that is wrong, a user that may not log in, a right that is missing. */
@@ -48,7 +49,13 @@ const notAllowedAnswers = new Set([
   'TOPIC_AUTHORIZATION_FAILED', 'GROUP_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED', 'SASL_AUTHENTICATION_FAILED',
   'KafkaJSSASLAuthenticationError',
 ]) // biome-ignore format: a list of names
-const notAllowedCodes = new Set(['EACCES', 'EPERM'])
+/** Node's codes. */
+const classOfCode: Readonly<Record<string, ErrorClass>> = {
+  EACCES: 'not-allowed',
+  EPERM: 'not-allowed',
+  EADDRINUSE: 'locked',
+  EADDRNOTAVAIL: 'config',
+}
 
 const MAX_CAUSES = 8
 
@@ -69,7 +76,7 @@ function classOfOne(error: object): ErrorClass | undefined {
   if (isMillraceError(error, 'MILL_KAFKA_REFUSED')) return ofAnswer(error)
   if (isMillraceError(error)) return classOf[error.code] ?? (error.code.startsWith('MILL_CONFIG_') ? 'config' : undefined)
   const code = memberOf(error, 'code')
-  return typeof code === 'string' && notAllowedCodes.has(code) ? 'not-allowed' : undefined
+  return typeof code === 'string' && Object.hasOwn(classOfCode, code) ? classOfCode[code] : undefined
 }
 
 /** 3D: no such database; 42: of the statement, which of ours means that what it names is not there or is another. */

@@ -34,6 +34,11 @@ export const errorTable = {
   ),
   MILL_PACKAGE_MISSING: entry<{ package: string; for: string }>(d => `${d.for} needs the package ${d.package}, which is not installed`),
 
+  // monitoring
+  MILL_PORT_UNAVAILABLE: entry<{ for: string; host: string; port: number; reason: string }>(
+    d => `${d.for} cannot listen on ${d.host}, port ${d.port}: ${d.reason}`,
+  ),
+
   // config
   MILL_CONFIG_MISSING: entry<{ file: string; where: string }>(d => `there is no config ${d.file} ${d.where}`),
   MILL_CONFIG_AMBIGUOUS: entry<{ directory: string; files: readonly string[] }>(
@@ -57,8 +62,8 @@ export const errorTable = {
     d => `there is no topic ${d.topic} on the Kafka cluster ${d.cluster} (there are: ${d.existing})`,
   ),
   MILL_CODEC_UNAVAILABLE: entry<{ codec: string; reason: string }>(d => `a batch compressed by ${d.codec} cannot be read: ${d.reason}`),
-  MILL_BATCH_UNREADABLE: entry<{ topic: string; partition: number; offset: number; reason: string }>(
-    d => `topic ${d.topic}, partition ${d.partition}: the batch at offset ${d.offset} cannot be read: ${d.reason}`,
+  MILL_BATCH_UNREADABLE: entry<{ topic: string; partition: number; offset: number; last: number; reason: string }>(
+    d => `topic ${d.topic}, partition ${d.partition}: the batch at offsets ${d.offset} to ${d.last} cannot be read: ${d.reason}`,
   ),
   MILL_MESSAGE_TOO_LARGE: entry<{ topic: string; bytes: number; index: number }>(
     d => `topic ${d.topic} takes no message of ${d.bytes} bytes; its limit is max.message.bytes`,

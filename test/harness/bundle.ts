@@ -16,7 +16,11 @@ export async function bundle(path: string): Promise<{ readonly program: string; 
     platform: 'node',
     target: 'node20',
     packages: 'external',
-    alias: { millrace: join(root, 'src/index.ts'), 'millrace/testing': join(root, 'src/testing/index.ts') },
+    alias: {
+      millrace: join(root, 'src/index.ts'),
+      'millrace/testing': join(root, 'src/testing/index.ts'),
+      'millrace/monitoring': join(root, 'src/monitoring/index.ts'),
+    },
     sourcemap: 'inline',
     logLevel: 'error',
   })

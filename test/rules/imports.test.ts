@@ -81,7 +81,7 @@ describe('a file of src', () => {
     expect(names).toEqual([])
   })
 
-  it('is no barrel, but for the two', () => {
+  it('is no barrel, but for the three', () => {
     const again = files.filter(
       file => !isBarrel(file.path) && /^export\s*(\*|(type\s*)?\{[^}]*\}\s*from)/m.test(withoutComments(file.text)),
     )

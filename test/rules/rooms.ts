@@ -25,7 +25,7 @@ export const rooms: Readonly<Record<string, RoomRule>> = {
   runtime: { rooms: ['core'], packages: ['rxjs'] },
   replay: { rooms: ['core', 'runtime', 'sources'], packages: ['rxjs'] },
   backfill: { rooms: ['core', 'runtime', 'drivers'], packages: [] },
-  monitoring: { rooms: ['core', 'runtime', 'drivers'], packages: ['prom-client', 'fastify'] },
+  monitoring: { rooms: ['core', 'runtime', 'drivers'], packages: ['prom-client', '@opentelemetry/api'] },
   // `millrace`: configs in code get the running package itself, whatever is installed beside them.
   config: { rooms: ['core', 'runtime', 'drivers'], packages: ['jiti', 'smol-toml', 'yaml', 'ajv', 'millrace'] },
   testing: { rooms: ['core', 'runtime', 'sources', 'sinks', 'stores', 'ingress'], packages: ['rxjs'] },
@@ -51,5 +51,5 @@ export const packagesOfDrivers: Readonly<Record<string, string>> = {
   redis: 'src/drivers/redis/',
 }
 
-/** The two barrels: what `millrace` and `millrace/testing` give out. */
-export const barrels = ['src/index.ts', 'src/testing/index.ts'] as const
+/** The barrels: what `millrace`, `millrace/testing` and `millrace/monitoring` give out. */
+export const barrels = ['src/index.ts', 'src/testing/index.ts', 'src/monitoring/index.ts'] as const
