@@ -135,7 +135,7 @@ export class KafkaWorld {
   async settle(withinMs = 60_000): Promise<void> {
     await this.calm()
     await this.watch(withinMs, async () => {
-      const ends = (await this.options.kafka.bounds(this.topic)).map(({ high }) => `${high}`).filter(high => high !== '0')
+      const ends = (await this.ends()).map(String).filter(high => high !== '0')
       expect((await this.settled()).sort()).toEqual(ends.sort())
     })
   }
@@ -198,17 +198,25 @@ export class KafkaWorld {
       .join('\n')
   }
 
-  private async rows(): Promise<number> {
+  /** How many rows there are. */
+  async rows(): Promise<number> {
     const [row] = await query<{ n: string }>(this.connection, 'select count(*) as n from orders')
     return Number(row!.n)
   }
 
+  /** Where each partition ends. */
+  async ends(): Promise<number[]> {
+    return (await this.options.kafka.bounds(this.topic)).map(({ high }) => high)
+  }
+
+  /** What the group has committed of each partition, 0 for nothing. */
+  async committed(): Promise<number[]> {
+    return (await this.options.kafka.committed(this.groupId, this.topic)).map(offset => offset ?? 0)
+  }
+
   /** Up to where each partition is settled, as text; something else where there are holes. */
   private async settled(): Promise<string[]> {
-    if (!this.ledger) {
-      const committed = await this.options.kafka.committed(this.groupId, this.topic)
-      return committed.filter(offset => offset !== null).map(String)
-    }
+    if (!this.ledger) return (await this.committed()).filter(offset => offset > 0).map(String)
     const text = `select covered::text as covered from millrace_ledger where pipeline = $1 and not isempty(covered)`
     const rows = await query<{ covered: string }>(this.connection, text, [PIPELINE])
     return rows.map(({ covered }) => /^\{\[0,(\d+)\)\}$/.exec(covered)?.[1] ?? covered)
