@@ -118,7 +118,7 @@ export class Engine {
           for (const reader of this.readers) reader.fenced(source, partition, epoch)
         },
         held: (pending, held) => this.take(pending, held),
-        hasRevoked: () => this.readers.some(({ hasRevoked }) => hasRevoked),
+        hasRevoked: () => this.readers.some(({ partitions }) => partitions.hasRevoked),
         isFull: () => this.holds.records >= limits.maxHeldRecords,
         trackersWithGaps: () => this.trackersWithGaps(),
       },
@@ -194,8 +194,8 @@ export class Engine {
 
   get holes(): number {
     let holes = 0
-    for (const { trackers } of this.readers)
-      for (const tracker of trackers.values()) if (tracker instanceof PrefixTracker) holes += tracker.holes
+    for (const { partitions } of this.readers)
+      for (const tracker of partitions.trackers.values()) if (tracker instanceof PrefixTracker) holes += tracker.holes
     return holes
   }
 
@@ -261,7 +261,7 @@ export class Engine {
     for (const reader of this.readers) {
       reader.committer?.kick()
       reader.window.wake()
-      reader.resolveDrains()
+      reader.partitions.resolveDrains()
     }
     this.changed()
   }
@@ -292,7 +292,8 @@ export class Engine {
   }
 
   private sealWhereDue(): void {
-    if (this.holds.records >= this.options.limits.maxHeldRecords || this.readers.some(({ isDraining }) => isDraining)) this.flushHeld()
+    if (this.holds.records >= this.options.limits.maxHeldRecords || this.readers.some(({ partitions }) => partitions.isDraining))
+      this.flushHeld()
   }
 
   private flushHeld(): void {
@@ -410,7 +411,7 @@ export class Engine {
           this.changed()
         },
         drained: () => {
-          this.writer.isPrompt = this.readers.some(({ isDraining }) => isDraining)
+          this.writer.isPrompt = this.readers.some(({ partitions }) => partitions.isDraining)
         },
         fail,
       })
@@ -456,8 +457,8 @@ export class Engine {
   }
 
   private *trackersWithGaps(): Iterable<PrefixTracker> {
-    for (const { trackers } of this.readers) {
-      for (const tracker of trackers.values() as Iterable<Tracker>)
+    for (const { partitions } of this.readers) {
+      for (const tracker of partitions.trackers.values() as Iterable<Tracker>)
         if (tracker instanceof PrefixTracker && tracker.gaps.size > 0) yield tracker
     }
   }
