@@ -14,8 +14,9 @@ const start = (cwd: string, connection?: string, ...more: readonly string[]) =>
 /** What package.json says after `node dist/cli/main.js`. */
 function startArguments(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } }
-  const [node, script, ...args] = scripts.start.split(' ')
-  expect([node, script]).toEqual(['node', 'dist/cli/main.js'])
+  // `exec`: else the shell would stand between npm and the command, and die of a SIGTERM alone.
+  const [exec, node, script, ...args] = scripts.start.split(' ')
+  expect([exec, node, script]).toEqual(['exec', 'node', 'dist/cli/main.js'])
   return args.map(arg => (arg.startsWith('examples/') ? join(root, arg) : arg))
 }
 
