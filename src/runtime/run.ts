@@ -9,7 +9,7 @@ import { Engine } from './engine.js'
 import { FlowControl } from './flow-control.js'
 import { type Limits, resolveBatchLimits, resolveLimits } from './limits.js'
 import { guardedObserver, type RunObserver } from './observer.js'
-import { openWithin } from './opening.js'
+import { openWithin, stoppedAtStart } from './opening.js'
 import { concurrentWrites, type RunPlan } from './plan.js'
 import type { Reader } from './reader.js'
 import type { RunState } from './run-state.js'
@@ -172,7 +172,7 @@ export class Run implements PipelineRun {
       if (this.failure === null) this.engine.start()
       await this.done.promise
     } catch (error) {
-      this.fail(error, true)
+      if (error !== stoppedAtStart) this.fail(error, true)
     }
     signal?.removeEventListener('abort', onSignal)
     // Nothing is left that stop() could hurry: it would only start its timer anew.
@@ -194,7 +194,7 @@ export class Run implements PipelineRun {
   private async open(): Promise<void> {
     const { plan, log, clock, flow } = this
     const { sink, onFailure, name: pipeline } = plan
-    const options = { clock, flow, ms: this.limits.startTimeoutMs }
+    const options = { clock, flow, ms: this.limits.startTimeoutMs, stopping: this.notReading.signal }
     this.sink = await openWithin({ kind: 'sink', name: sink.name }, () => sink.open({ pipeline, log, quarantine: onFailure }), options)
     if (onFailure !== 'halt') {
       this.quarantine = await openWithin({ kind: 'quarantine', name: onFailure.name }, () => onFailure.open({ pipeline }), options)

@@ -159,6 +159,19 @@ describe('stop', () => {
     expect(clock.pending).toBe(0)
   })
 
+  test('ends at once while a part that is away is waited for at start', async () => {
+    const clock = virtualClock()
+    const noting = new NotingSink<number>()
+    let attempts = 0
+    const sink = { ...noting.sink, open: () => Promise.reject(Object.assign(away(), { attempt: ++attempts })) }
+    const run = pipelineOf({ source: new FedSource().source, sink }).start({ clock })
+    await clock.advance(2_000)
+    expect([run.snapshot().state, attempts > 1]).toEqual(['starting', true])
+    const [before, tried] = [clock.now(), attempts]
+    expect(await clock.until(run.stop())).toMatchObject({ delivered: 0 })
+    expect([clock.now() - before, attempts - tried, run.snapshot().state, clock.pending]).toEqual([0, 0, 'stopped', 0])
+  })
+
   test('does not wait for a source whose read never ends', async () => {
     const clock = virtualClock()
     const { source } = new FedSource()
