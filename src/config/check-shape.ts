@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Ajv, ErrorObject, Options, ValidateFunction } from 'ajv'
-import { nearest, shown } from '../core/options.js'
+import { nearest } from '../core/options.js'
 import type { Problem } from './config-error.js'
 import { type ConfigPath, pathText } from './config-path.js'
 import type { JsonSchema } from './config-schema.js'
@@ -9,18 +9,29 @@ import { expectationOf } from './expectation.js'
 /** Shows a value that stands at a path, without its secrets. */
 export type Show = (value: unknown, path: ConfigPath) => string
 
+/** What {@link checkShape} found. */
+export interface Shape {
+  /** One for each mistake. */
+  readonly problems: readonly Problem[]
+  /** Keys that were misspelled: from the path that was meant to the one that was written. In the value they bear the name that was meant. */
+  readonly misspelled: ReadonlyMap<string, string>
+}
+
 /**
- * Compares a value with its schema.
+ * Compares a value with its schema, and changes it on the way: texts that came whole from one `${…}` become the number or boolean that is wanted
+ * there, and what stands under a misspelled key is judged as if it stood under the right one.
  *
- * @param whole - Paths of texts that came whole from one `${…}`: in `value` itself they become the number or boolean that the schema wants there.
- * @returns Every problem, one for each mistake.
+ * @param whole - The paths of such texts.
  */
-export function checkShape(schema: JsonSchema, value: unknown, whole: ReadonlySet<string>, show: Show): Problem[] {
+export function checkShape(schema: JsonSchema, value: unknown, whole: ReadonlySet<string>, show: Show): Shape {
   const validate = compiled(schema)
-  if (validate(value)) return []
-  const isCoerced = (validate.errors ?? []).filter(error => coerce(value, error, whole)).length > 0
-  if (isCoerced && validate(value)) return []
-  return problemsOf(validate.errors ?? [], value, show)
+  const checked = new Checked(value, show)
+  for (;;) {
+    if (validate(value)) return checked.end([])
+    const errors = validate.errors ?? []
+    const isChanged = errors.map(error => coerce(value, error, whole) || checked.respell(error)).includes(true)
+    if (!isChanged) return checked.end(errors)
+  }
 }
 
 const known = new WeakMap<object, ValidateFunction>()
@@ -42,8 +53,7 @@ function coerce(root: unknown, { keyword, instancePath, params, data }: ErrorObj
   const wanted = [(params as { type: string | string[] }).type].flat()
   const value = wanted.map(type => asType(data, type)).find(made => made !== undefined)
   if (value === undefined) return false
-  const holder = path.slice(0, -1).reduce<unknown>((at, step) => (at as Record<string | number, unknown>)[step], root)
-  ;(holder as Record<string | number, unknown>)[path.at(-1)!] = value
+  holderOf(root, path)[path.at(-1)!] = value
   return true
 }
 
@@ -52,6 +62,9 @@ function asType(text: string, type: string): unknown {
   if (type !== 'number' && type !== 'integer') return undefined
   return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined
 }
+
+const holderOf = (root: unknown, path: ConfigPath) =>
+  path.slice(0, -1).reduce<unknown>((at, step) => (at as Record<string | number, unknown>)[step], root) as Record<string | number, unknown>
 
 /** The steps of a JSON pointer; those into lists as numbers. */
 function pathOf(pointer: string, root: unknown): ConfigPath {
@@ -67,56 +80,90 @@ function pathOf(pointer: string, root: unknown): ConfigPath {
     })
 }
 
-function problemsOf(errors: readonly ErrorObject[], root: unknown, show: Show): Problem[] {
-  // What only says that something within it is wrong.
-  const told = errors.filter(({ keyword }) => keyword !== 'if' && keyword !== 'allOf')
-  // Of several shapes the one sentence about all of them is enough.
-  const choices = told.filter(({ keyword }) => keyword === 'oneOf' || keyword === 'anyOf')
-  const isWithin = ({ schemaPath }: ErrorObject) => choices.some(choice => schemaPath.startsWith(`${choice.schemaPath}/`))
-  const plain = told.filter(error => !isWithin(error))
-  const meant = new Set<string>()
-  const problems = new Map<string, Problem>()
-  const add = (problem: Problem) => {
-    // One for each place: of a text that is too short, and does not match either, the first says enough.
-    if (!problems.has(problem.path)) problems.set(problem.path, problem)
+/** The problems of a value, of which one stands at each place. */
+class Checked {
+  private readonly problems = new Map<string, Problem>()
+  /** By the path that was meant: its steps, and the key that was written. */
+  private readonly misspelled = new Map<string, { readonly meant: ConfigPath; readonly key: string }>()
+
+  constructor(
+    private readonly root: unknown,
+    private readonly show: Show,
+  ) {}
+
+  /** Puts what stands under a misspelled key under the one that was meant, unless that is there too. */
+  respell(error: ErrorObject): boolean {
+    if (error.keyword !== 'additionalProperties') return false
+    const { path, key, suggestion } = this.unknownKey(error)
+    const holder = error.data as Record<string, unknown>
+    if (suggestion === undefined || Object.hasOwn(holder, suggestion) || !Object.hasOwn(holder, key)) return false
+    this.addUnknown(error)
+    const meant = [...path, suggestion]
+    this.misspelled.set(pathText(meant), { meant, key })
+    holder[suggestion] = holder[key]
+    delete holder[key]
+    return true
   }
-  for (const error of plain) {
-    if (error.keyword !== 'additionalProperties') continue
-    const path = pathOf(error.instancePath, root)
-    const key = (error.params as { additionalProperty: string }).additionalProperty
-    const value = (error.data as Record<string, unknown>)[key]
-    const names = Object.keys((error.parentSchema as JsonSchema).properties ?? {}).filter(name => name !== '$schema')
-    const suggestion = nearest(key, names)
-    if (suggestion !== undefined) meant.add(pathText([...path, suggestion]))
-    add({
-      path: pathText([...path, key]),
+
+  end(errors: readonly ErrorObject[]): Shape {
+    // What only says that something within it is wrong.
+    const told = errors.filter(({ keyword }) => keyword !== 'if' && keyword !== 'allOf')
+    // Of several shapes the one sentence about all of them is enough.
+    const choices = told.filter(({ keyword }) => keyword === 'oneOf' || keyword === 'anyOf').map(({ schemaPath }) => `${schemaPath}/`)
+    for (const error of told) {
+      if (choices.some(choice => error.schemaPath.startsWith(choice))) continue
+      if (error.keyword === 'additionalProperties') this.addUnknown(error)
+      else this.add(this.problemOf(error))
+    }
+    const misspelled = [...this.misspelled].map(([path, { meant }]) => [path, this.written(meant)] as const)
+    return { problems: [...this.problems.values()], misspelled: new Map(misspelled) }
+  }
+
+  private add(problem: Problem): void {
+    // Of a text that is too short, and does not match either, the first says enough.
+    if (!this.problems.has(problem.path)) this.problems.set(problem.path, problem)
+  }
+
+  private unknownKey({ instancePath, params, parentSchema }: ErrorObject) {
+    const path = pathOf(instancePath, this.root)
+    const key = (params as { additionalProperty: string }).additionalProperty
+    const names = Object.keys((parentSchema as JsonSchema).properties ?? {}).filter(name => name !== '$schema')
+    return { path, key, names, suggestion: nearest(key, names) }
+  }
+
+  private addUnknown(error: ErrorObject): void {
+    const { path, key, names, suggestion } = this.unknownKey(error)
+    this.add({
+      path: pathText([...this.writtenSteps(path), key]),
       expected: suggestion === undefined ? `a known key (there are: ${names.join(', ')})` : 'a known key',
-      given: show(value, [...path, key]),
+      given: this.show((error.data as Record<string, unknown>)[key], [...path, key]),
       ...(suggestion !== undefined && { suggestion }),
     })
   }
-  for (const error of plain) {
-    if (error.keyword === 'additionalProperties') continue
-    const problem = problemOf(error, root, show)
-    // A key that was misspelled is not missing as well.
-    if (!(error.keyword === 'required' && meant.has(problem.path))) add(problem)
-  }
-  return [...problems.values()]
-}
 
-function problemOf(error: ErrorObject, root: unknown, show: Show): Problem {
-  const path = pathOf(error.instancePath, root)
-  const schema = error.parentSchema as JsonSchema
-  if (error.keyword === 'required') {
-    const key = (error.params as { missingProperty: string }).missingProperty
-    return { path: pathText([...path, key]), expected: expectationOf(schema.properties?.[key]), given: 'nothing' }
+  private problemOf({ keyword, instancePath, params, parentSchema, data }: ErrorObject): Problem {
+    const path = pathOf(instancePath, this.root)
+    const schema = parentSchema as JsonSchema
+    if (keyword === 'required') {
+      const key = (params as { missingProperty: string }).missingProperty
+      return { path: this.written([...path, key]), expected: expectationOf(schema.properties?.[key]), given: 'nothing' }
+    }
+    const values = [schema['enum'] ?? schema['examples'] ?? []].flat().filter(value => typeof value === 'string')
+    const suggestion = typeof data === 'string' ? nearest(data, values) : undefined
+    return {
+      path: this.written(path),
+      expected: expectationOf(schema),
+      given: this.show(data, path),
+      ...(suggestion !== undefined && { suggestion }),
+    }
   }
-  const values = Array.isArray(schema['enum']) ? schema['enum'].filter(value => typeof value === 'string') : []
-  const suggestion = typeof error.data === 'string' ? nearest(error.data, values) : undefined
-  return {
-    path: pathText(path),
-    expected: expectationOf(schema),
-    given: show(error.data, path),
-    ...(suggestion !== undefined && { suggestion: shown(suggestion) }),
+
+  /** A path with its keys as they were written. */
+  private written(path: ConfigPath): string {
+    return pathText(this.writtenSteps(path))
+  }
+
+  private writtenSteps(path: ConfigPath): ConfigPath {
+    return path.map((step, i) => this.misspelled.get(pathText(path.slice(0, i + 1)))?.key ?? step)
   }
 }

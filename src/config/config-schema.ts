@@ -142,6 +142,15 @@ export function configSchema(kinds: readonly PipelineKind[]): JsonSchema {
 // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
 const where = (use: object, $ref: string) => ({ if: { properties: { use }, required: ['use'] }, then: { $ref } })
 
+const schemas = new WeakMap<readonly PipelineKind[], JsonSchema>()
+
+/** As {@link configSchema}, made once for each list of kinds. */
+export function schemaOf(kinds: readonly PipelineKind[]): JsonSchema {
+  const schema = schemas.get(kinds) ?? configSchema(kinds)
+  schemas.set(kinds, schema)
+  return schema
+}
+
 /** The options of a kind with `use` among them. */
 function schemaOfKind({ name, summary, schema }: PipelineKind): JsonSchema {
   const { properties, required, ...rest } = schema as JsonSchema

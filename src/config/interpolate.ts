@@ -83,7 +83,7 @@ async function valueOf(expression: string, path: ConfigPath, into: Interpolation
     return value
   }
   if (fallback !== undefined) return ofText(fallback, path, { ...into, whole: new Set() })
-  refuse('', path, into, `the environment variable ${name}, which has no default`, 'nothing')
+  refuse('', path, into, `${name} in the environment, or a default: \${${name}:-…}`, 'nothing')
   return null
 }
 

@@ -20,4 +20,9 @@ export interface PipelineKind {
 export interface MakeContext {
   /** Where the config file lies: what paths in the options are relative to. */
   readonly directory: string
+  /**
+   * Whether something is known to be wrong at an option or within it (`table`, `table.columns`). Then the pipeline cannot be made; what does not hang
+   * on that option may be, for what else is wrong. Left out where nothing is.
+   */
+  readonly isWrong?: (option: string) => boolean
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Jiti } from 'jiti'
+import { errorText } from '../core/error-report.js'
 
 /**
  * The default export of a module, or all of it where there is none: JavaScript or TypeScript, without a build step.
@@ -9,10 +10,17 @@ import type { Jiti } from 'jiti'
  *
  * @param specifier - A path, `./` before it, or the name of an installed package.
  * @param directory - What a path is relative to, and where packages are looked for.
+ * @throws Where there is none, and what it throws while it is loaded.
  */
 export async function loadModule(specifier: string, directory: string): Promise<unknown> {
   const jiti = await jitiOf(directory)
-  return jiti.import(jiti.esmResolve(specifier, { parentURL: join(directory, 'millrace.config') }), { default: true })
+  const found = jiti.esmResolve(specifier, { parentURL: join(directory, 'millrace.config'), try: true })
+  if (found === undefined) throw new Error(`${specifier}, which is not there`)
+  try {
+    return await jiti.import(found, { default: true })
+  } catch (cause) {
+    throw new Error(`${specifier}, which failed: ${errorText(cause)}`, { cause })
+  }
 }
 
 const instances = new Map<string, Promise<Jiti>>()

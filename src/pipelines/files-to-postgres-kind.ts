@@ -47,12 +47,18 @@ export const filesToPostgresKind: PipelineKind = {
       ...tableKindProperties,
     },
   },
-  async make(name, given, { directory }) {
+  async make(name, given, context) {
     const options = given as unknown as FilesToPostgresConfig
     const { paths, format, root = '.', followLinks = false } = options
     // Not before a pipeline is made: to complete or check a config nothing of it is needed.
     const [{ makeTablePipeline }, { filesSource }] = await Promise.all([import('./table-kind.js'), import('../sources/files.js')])
-    const source = () => filesSource({ paths, format, root: resolve(directory, root), followLinks })
-    return makeTablePipeline(name, options, { source, sourcePath: '', format: format === 'csv' ? 'csv' : 'json', directory })
+    const source = () => filesSource({ paths, format, root: resolve(context.directory, root), followLinks })
+    return makeTablePipeline(name, options, {
+      source,
+      sourcePath: '',
+      sourceOptions: ['paths', 'format', 'root', 'followLinks'],
+      format: format === 'csv' ? 'csv' : 'json',
+      context,
+    })
   },
 }

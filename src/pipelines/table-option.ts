@@ -1,8 +1,7 @@
-import { ConfigError, type Problem } from '../config/config-error.js'
+import { ConfigError } from '../config/config-error.js'
 import { pathText } from '../config/config-path.js'
 import type { JsonSchema } from '../config/config-schema.js'
-import { problemsOf } from '../config/problems-of.js'
-import { type Column, type Columns, columns as columnTypes } from '../tables/column.js'
+import { columns as builder, type Column } from '../tables/column.js'
 import { type Table, table } from '../tables/table.js'
 
 /** A column as a config writes it: its type, or an object with it. */
@@ -94,42 +93,43 @@ export type AnyTable = Table<Record<string, Column<unknown, boolean>>, string>
 /**
  * The table of a config.
  *
- * @throws {ConfigError} With what is wrong, paths relative to the table.
+ * @throws {ConfigError} For a column in the key that is nullable. {@link MillraceError} as `table()` and its columns throw it.
  */
 export function tableOf({ name, create = false, columns, extra }: TableOption): AnyTable {
-  const key = Object.keys(columns).filter(column => isObject(columns[column]) && columns[column].key === true)
-  const made: Record<string, Column<unknown, boolean>> = {}
-  const problems: Problem[] = []
-  for (const [column, given] of Object.entries(columns)) {
-    try {
-      made[column] = columnOf(columnTypes, given)
-    } catch (error) {
-      problems.push(...problemsOf(error, pathText(['columns', column])))
-    }
+  const given = Object.entries(columns)
+  const key = given.flatMap(([column, of]) => (isObject(of) && of.key === true ? [column] : []))
+  const wrong = given.filter(([, of]) => isObject(of) && of.key === true && of.nullable === true)
+  if (wrong.length > 0) {
+    const expected = 'false, as the column is in the key'
+    throw new ConfigError(
+      '',
+      wrong.map(([column]) => ({ path: pathText(['columns', column, 'nullable']), expected, given: 'true' })),
+    )
   }
-  for (const column of key) {
-    if ((columns[column] as { readonly nullable?: boolean }).nullable !== true) continue
-    problems.push({ path: pathText(['columns', column, 'nullable']), expected: 'false, as the column is in the key', given: 'true' })
-  }
-  if (problems.length > 0) throw new ConfigError('', problems)
+  const made = Object.fromEntries(given.map(([column, of]) => [column, columnOf(of)]))
   return table(name, () => made, { key, create, ...(extra !== undefined && { extra }) })
 }
 
-const isObject = (value: unknown): value is Exclude<ColumnOption, string> => typeof value === 'object'
+const isObject = (value: ColumnOption): value is Exclude<ColumnOption, string> => typeof value === 'object'
 
-function columnOf(c: Columns, given: ColumnOption): Column<unknown, boolean> {
-  if (typeof given === 'string') return typed(c, given)
-  let column = typed(c, given.type)
-  if (given.nullable === true) column = column.nullable() as Column<unknown, boolean>
-  return given.default === undefined ? column : (column.default(given.default as never) as Column<unknown, boolean>)
+/**
+ * One column of a config.
+ *
+ * @throws {MillraceError} `MILL_OPTION_INVALID` for a default that the column does not take.
+ */
+export function columnOf(given: ColumnOption): Column<unknown, boolean> {
+  if (!isObject(given)) return typed(given)
+  let column = typed(given.type)
+  if (given.nullable === true) column = column.nullable()
+  return given.default === undefined ? column : column.default(given.default)
 }
 
 /** The type's name without what stands in brackets: `varchar` of `varchar(40)[]`. */
 export const typeNameOf = (given: ColumnOption): string => (typeof given === 'string' ? given : given.type).replace(/[([].*$/, '')
 
-function typed(c: Columns, type: string): Column<unknown, boolean> {
-  if (type.endsWith('[]')) return c.array(typed(c, type.slice(0, -2))) as unknown as Column<unknown, boolean>
+function typed(type: string): Column<unknown, boolean> {
+  if (type.endsWith('[]')) return builder.array(typed(type.slice(0, -2)))
   const length = /^varchar\((\d+)\)$/.exec(type)?.[1]
-  if (length !== undefined) return c.varchar(Number(length)) as Column<unknown, boolean>
-  return c[type as (typeof types)[number]]() as unknown as Column<unknown, boolean>
+  if (length !== undefined) return builder.varchar(Number(length)) as Column<unknown, boolean>
+  return builder[type as (typeof types)[number]]() as Column<unknown, boolean>
 }

@@ -26,11 +26,11 @@ export const topicToPostgresKind: PipelineKind = {
     additionalProperties: false,
     properties: { from: topicSchema, ...tableKindProperties },
   },
-  async make(name, given, { directory }) {
+  async make(name, given, context) {
     const options = given as unknown as TopicToPostgresConfig
     // Not before a pipeline is made: to complete or check a config nothing of it is needed.
     const [{ makeTablePipeline }, { kafkaSource }] = await Promise.all([import('./table-kind.js'), import('../sources/kafka.js')])
     const source = () => kafkaSource(topicOptionsOf(options.from) as KafkaSourceOptions)
-    return makeTablePipeline(name, options, { source, sourcePath: 'from', format: 'json', directory })
+    return makeTablePipeline(name, options, { source, sourcePath: 'from', sourceOptions: ['from'], format: 'json', context })
   },
 }
