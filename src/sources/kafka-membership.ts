@@ -21,6 +21,7 @@ export interface MembershipHost extends TakeOverHost, GuardHost {
   readonly group: GroupOptions
   readonly queue: FairQueue
   readonly commits: CommitCadence
+  readonly onUnreadable: 'fail' | 'quarantine'
   /** There is nothing to read before `next` but what was given. */
   advance(partition: KafkaPartition, next: number): void
   /** A sign of life from the broker. */
@@ -143,6 +144,8 @@ export class Membership implements GroupHandlers {
     const partition = this.owned.get(partitionName(batch))
     if (partition === undefined || !(await this.isReady(partition, control)) || !(await this.isWanted(partition, batch))) return
     if (partition.isLost) return
+    const fault = this.host.onUnreadable === 'fail' ? batch.messages.find(message => message.fault !== undefined)?.fault : undefined
+    if (fault !== undefined) return this.host.fail(fault)
     const held = this.host.queue.add(partition, batch)
     if (held !== null) await this.hold(held, control)
     if (partition.isLost) return

@@ -18,6 +18,11 @@ export interface KafkaSourceOptions extends KafkaConnection {
   readonly partitionsConcurrently?: number
   /** When retention removed records that were not read: `'fail'` ends the run, `'continue'` says so in the log and goes on. Default `'fail'`. */
   readonly onRemoved?: 'fail' | 'continue'
+  /**
+   * When a batch cannot be taken apart (damaged compression, a damaged log): `'fail'` ends the run, `'quarantine'` treats it as one failed record at its last
+   * offset, whose bytes are the batch, and goes on behind it. Default `'fail'`.
+   */
+  readonly onUnreadable?: 'fail' | 'quarantine'
   /** How long a settled position may stay uncommitted. ms, default 1,000. */
   readonly commitEveryMs?: number
   /** How many settled positions may stay uncommitted. Default 5,000. */
@@ -40,6 +45,7 @@ const readingRules = {
   maxBytesPerPartition: option.wholeNumber(1, { default: 1024 * 1024 }),
   partitionsConcurrently: option.wholeNumber(1, { default: 4 }),
   onRemoved: option.oneOf(['fail', 'continue'], { default: 'fail' }),
+  onUnreadable: option.oneOf(['fail', 'quarantine'], { default: 'fail' }),
   commitEveryMs: option.wholeNumber(1, { default: 1_000 }),
   commitEveryRecords: option.wholeNumber(1, { default: 5_000 }),
   name: option.text({ default: 'kafka' }),

@@ -123,8 +123,10 @@ export class FairQueue {
   }
 }
 
-function incomingOf({ value, offset, key, headers, timestamp }: FetchedMessage, partition: string): Incoming<Uint8Array | null> {
+function incomingOf(message: FetchedMessage, partition: string): Incoming<Uint8Array | null> {
+  const { value, offset, key, headers, timestamp } = message
   let bytes = (value === null ? 0 : value.byteLength) + (key === null ? 0 : key.byteLength)
   for (let i = 0; i < headers.length; i++) bytes += headers[i]![0].length + headers[i]![1].byteLength
-  return { value, position: offset, partition, key, headers, timestamp, bytes }
+  const incoming = { value, position: offset, partition, key, headers, timestamp, bytes }
+  return message.fault === undefined ? incoming : { ...incoming, fault: message.fault }
 }

@@ -16,6 +16,7 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   readonly commits: CommitCadence
   readonly group: GroupOptions
   readonly start: MembershipHost['start']
+  readonly onUnreadable: MembershipHost['onUnreadable']
   private readonly watchdog: Watchdog
   private readonly closing = new AbortController()
   private opening: Promise<Admin> | null = null
@@ -41,7 +42,8 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
     readonly context: SourceContext,
     readonly clock: Clock,
   ) {
-    const { groupId, startAt, onRemoved, commitEveryMs, commitEveryRecords } = options
+    const { groupId, startAt, onRemoved, onUnreadable, commitEveryMs, commitEveryRecords } = options
+    this.onUnreadable = onUnreadable
     this.group = groupOptionsOf(options)
     this.start = { source: context.source, groupId, startAt, onRemoved, log: context.log }
     this.commits = new CommitCadence({

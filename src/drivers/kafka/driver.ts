@@ -1,4 +1,5 @@
 import type { Logger } from '../../core/log.js'
+import type { Inspector } from './inspector.js'
 
 /** One partition of a topic. */
 export interface TopicPartition {
@@ -11,7 +12,7 @@ export interface TopicOffset extends TopicPartition {
   readonly offset: number
 }
 
-/** A message as it was fetched. Nothing is decoded; headers keep their order and repeats as far as the client tells them. */
+/** A message as it was fetched. Nothing is decoded; headers keep their order and repeats. */
 export interface FetchedMessage {
   readonly offset: number
   /** Milliseconds since 1970. */
@@ -20,13 +21,15 @@ export interface FetchedMessage {
   /** null: a tombstone. */
   readonly value: Uint8Array | null
   readonly headers: readonly (readonly [name: string, value: Uint8Array])[]
+  /** `MILL_BATCH_UNREADABLE`: it stands for a whole batch, at the last offset of that, and its value is the batch. */
+  readonly fault?: Error
 }
 
 /** What one fetch gave of one partition. */
 export interface FetchedBatch extends TopicPartition {
   /** What was asked for. The first message may stand later: compaction, or a hole. */
   readonly fetchedOffset: number
-  /** Where the next fetch goes on: past the last message and past control records behind it. */
+  /** Where the next fetch goes on: past the last message, and past control records and what compaction removed behind it. */
   readonly nextOffset: number
   /** The end of the partition (of read_committed: the last stable offset), for lag. */
   readonly endOffset: number
@@ -154,6 +157,8 @@ export interface KafkaDriver {
   joinGroup(options: GroupOptions, handlers: GroupHandlers): Promise<GroupMember>
   openProducer(options: ProducerOptions): Promise<Producer>
   openAdmin(): Promise<Admin>
+  /** For `millrace doctor`. A driver may go without. */
+  openInspector?(): Promise<Inspector>
 }
 
 /** How a cluster is reached. */

@@ -1,18 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Batch, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { MillraceError } from '../../core/errors.js'
-import type {
-  BatchControl,
-  FetchedBatch,
-  FetchedMessage,
-  GroupHandlers,
-  GroupMember,
-  GroupOptions,
-  TopicOffset,
-  TopicPartition,
-} from './driver.js'
+import type { BatchControl, FetchedBatch, GroupHandlers, GroupMember, GroupOptions, TopicOffset, TopicPartition } from './driver.js'
 import { brokerAnswerOf, kafkaError } from './kafka-error.js'
 import { resolveTopics } from './kafkajs-admin.js'
+import type { Standin } from './kafkajs-fetch.js'
+import { fetchedMessage } from './kafkajs-message.js'
 import type { CommittingGroup, Kafkajs } from './kafkajs-parts.js'
 
 /** Resolves when the member has joined for the first time. */
@@ -197,36 +190,20 @@ function byTopic<T extends TopicPartition, P>(given: readonly T[], one: (of: T) 
   return [...found].map(([topic, partitions]) => ({ topic, partitions }))
 }
 
+interface RawBatch {
+  readonly fetchedOffset: string
+  readonly rawMessages: readonly KafkaMessage[]
+}
+
 function fetchedBatch(batch: Batch): FetchedBatch {
-  const { topic, partition, highWatermark } = batch
+  // Two of them are on the object, though not in its type.
+  const { topic, partition, highWatermark, fetchedOffset, rawMessages } = batch as Batch & RawBatch
   return {
     topic,
     partition,
-    // On the object, though not in its type.
-    fetchedOffset: Number((batch as Batch & { readonly fetchedOffset: string }).fetchedOffset),
+    fetchedOffset: Number(fetchedOffset),
     nextOffset: Number(batch.lastOffset()) + 1,
     endOffset: Number(highWatermark),
-    messages: batch.messages.map(fetchedMessage),
+    messages: (rawMessages as Partial<Standin>).fetched ?? batch.messages.map(fetchedMessage),
   }
 }
-
-const noHeaders: FetchedMessage['headers'] = Object.freeze([])
-
-function fetchedMessage({ offset, timestamp, key, value, headers }: KafkaMessage): FetchedMessage {
-  return { offset: Number(offset), timestamp: Number(timestamp), key, value, headers: headers === undefined ? noHeaders : pairsOf(headers) }
-}
-
-/** kafkajs gives the values of a name that repeats as an array: repeats keep their order, names stand where they first stood. */
-function pairsOf(headers: NonNullable<KafkaMessage['headers']>): FetchedMessage['headers'] {
-  const names = Object.keys(headers)
-  if (names.length === 0) return noHeaders
-  const pairs: (readonly [string, Uint8Array])[] = []
-  for (const name of names) {
-    const value = headers[name] as Buffer | readonly Buffer[] | null | undefined
-    if (Array.isArray(value)) for (const one of value as readonly Buffer[]) pairs.push([name, one ?? noBytes])
-    else pairs.push([name, (value as Buffer | null | undefined) ?? noBytes])
-  }
-  return pairs
-}
-
-const noBytes = new Uint8Array(0)

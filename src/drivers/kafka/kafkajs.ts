@@ -5,11 +5,12 @@ import { batchCodec } from './codecs.js'
 import type { KafkaDriver, MakeDriver, TopicPartition } from './driver.js'
 import { brokerAnswerOf } from './kafka-error.js'
 import { openKafkajsAdmin } from './kafkajs-admin.js'
-import { type FetchParts, fetchDecoder } from './kafkajs-fetch.js'
+import { type BrokersCluster, type FetchingBroker, ownFetches } from './kafkajs-broker.js'
+import { type FetchParts, fetchDecoders } from './kafkajs-fetch.js'
 import { joinKafkajsGroup } from './kafkajs-group.js'
+import { openKafkajsInspector } from './kafkajs-inspector.js'
 import { type CommittingGroup, type Kafkajs, shortRetry } from './kafkajs-parts.js'
 import { openKafkajsProducer } from './kafkajs-producer.js'
-import { type BrokersCluster, type FetchingBroker, stoppableFetches } from './kafkajs-stop.js'
 import { oauthBearer } from './oauthbearer.js'
 import { TroubleLog } from './trouble-log.js'
 
@@ -38,14 +39,19 @@ interface OffsetManager {
 }
 
 mendIdleTimer()
-mendFetch()
 mendRefusals()
 const { CompressionCodecs, CompressionTypes, Kafka, logLevel, PartitionAssigners, Partitioners } =
   require('kafkajs') as typeof import('kafkajs')
 /** The clusters of our own consumers: what is mended for those alone goes by it, whatever else uses kafkajs in this process. */
 const ours = new WeakSet<object>()
 const groups = rememberGroups()
-const stopFetching = stoppableFetches((require('kafkajs/src/broker/index.js') as { readonly prototype: FetchingBroker }).prototype)
+const fetchesOf = ownFetches(
+  (require('kafkajs/src/broker/index.js') as { readonly prototype: FetchingBroker }).prototype,
+  fetchDecoders({
+    Decoder: require('kafkajs/src/protocol/decoder.js'),
+    decodeMessages: require('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js'),
+  } as FetchParts),
+)
 mendOutOfRange()
 CompressionCodecs[CompressionTypes.Snappy] = fixed(asKafkajsCodec('snappy'))
 CompressionCodecs[CompressionTypes.LZ4] = fixed(asKafkajsCodec('lz4'))
@@ -71,6 +77,7 @@ export const kafkajsDriver: MakeDriver = (connection, log): KafkaDriver => {
     joinGroup: (options, handlers) => joinKafkajsGroup(kafkajs, options, handlers),
     openProducer: options => openKafkajsProducer(kafkajs, options),
     openAdmin: () => openKafkajsAdmin(kafkajs),
+    openInspector: () => openKafkajsInspector(kafkajs),
   }
 }
 
@@ -117,7 +124,7 @@ function watchedConsumer(client: KafkaClient, config: ConsumerConfig, troubles: 
         const found = (given as unknown as { readonly cluster: BrokersCluster }).cluster
         cluster = found
         ours.add(found)
-        stopFetching(found, stopping.signal)
+        fetchesOf(found, stopping.signal)
         return PartitionAssigners.roundRobin(given)
       },
     ],
@@ -178,16 +185,6 @@ function mendRefusals(): void {
     if (found === null && refusal !== undefined) throw refusal
     return found
   }
-}
-
-/** So that a batch which cannot be read is named. kafkajs looks this function up at every fetch. */
-function mendFetch(): void {
-  const response = require('kafkajs/src/protocol/requests/fetch/v11/response.js') as { decode: ReturnType<typeof fetchDecoder> }
-  response.decode = fetchDecoder({
-    Decoder: require('kafkajs/src/protocol/decoder.js'),
-    decodeBatch: require('kafkajs/src/protocol/recordBatch/v0/decoder.js'),
-    decodeMessages: require('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js'),
-  } as FetchParts)
 }
 
 function asKafkajsCodec(name: Parameters<typeof batchCodec>[0]): object {

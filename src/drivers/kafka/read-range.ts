@@ -13,7 +13,7 @@ export interface PartitionRange extends TopicPartition {
  * Reads one partition from one offset up to another, as the only member of a group that nobody else has and that commits nothing. Gives what it fetched,
  * in order; leaves the group at the end, and when it is left early.
  *
- * @throws {MillraceError} `MILL_KAFKA_AWAY` (retryable) and `MILL_KAFKA_REFUSED` (rights), also in the middle: it does not begin again by itself.
+ * @throws {MillraceError} `MILL_BATCH_UNREADABLE`, `MILL_KAFKA_AWAY` (retryable) and `MILL_KAFKA_REFUSED` (rights), also in the middle: it does not begin again by itself.
  */
 export async function* readRange(driver: KafkaDriver, range: PartitionRange, groupId: string): AsyncGenerator<readonly FetchedMessage[]> {
   if (range.from >= range.to) return
@@ -92,6 +92,8 @@ class Reading implements GroupHandlers {
   onBatch: GroupHandlers['onBatch'] = async (batch, control) => {
     if (batch.partition !== this.range.partition || !control.isLive()) return
     const messages = batch.messages.filter(({ offset }) => offset >= this.at && offset < this.range.to)
+    const broken = messages.find(({ fault }) => fault !== undefined)
+    if (broken !== undefined) return this.onCrashed(broken.fault!)
     this.at = Math.max(this.at, batch.nextOffset)
     control.resolve(batch.nextOffset)
     if (messages.length > 0) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { definePipeline, handle, memorySink, memoryStore, silentLog, transform } from '../../../src/index.js'
+import { definePipeline, handle, memoryQuarantine, memorySink, memoryStore, silentLog, transform } from '../../../src/index.js'
 import { kafkaSourceOn } from '../../../src/sources/kafka.js'
 import { virtualClock } from '../../../src/testing/virtual-clock.js'
 import { FakeKafka, refusal } from '../../harness/fake-kafka.js'
@@ -337,6 +337,44 @@ describe('holes', () => {
     const { clock, kafka, pipeline } = world()
     kafka.group('g').committed.set('t/0', 3)
     await expect(clock.until(pipeline.start({ clock }).finished)).rejects.toMatchObject({ code: 'MILL_OFFSET_OUT_OF_RANGE' })
+  })
+})
+
+describe('a batch that cannot be read', () => {
+  const fault = new Error('the batch at offsets 3 to 5 cannot be read')
+  const broken = { value: Buffer.from('packed'), fault }
+
+  test('ends the run, and what stands before is committed', async () => {
+    const { clock, kafka, sink, pipeline } = world()
+    kafka.produce('t/0', texts(0, 20))
+    const run = pipeline.start({ clock })
+    await clock.advance(200)
+    kafka.produce('t/0', [broken, '21'])
+    await expect(clock.until(run.finished)).rejects.toMatchObject({ cause: fault })
+    expect(sink.rows).toEqual(texts(0, 20))
+    expect(kafka.group('g').committed.get('t/0')).toBe(20)
+  })
+
+  test('goes into quarantine as one record where that is asked for, and what stands around it is read', async () => {
+    const made = world({ onUnreadable: 'quarantine' })
+    const quarantine = memoryQuarantine()
+    const pipeline = definePipeline({
+      name: 'p',
+      source: made.source(),
+      steps: records => records.pipe(transform(value => `${Buffer.from(value!)}`)),
+      sink: made.sink,
+      onFailure: quarantine,
+    })
+    made.kafka.produce('t/0', ['0', broken, '2'])
+    const run = pipeline.start({ clock: made.clock })
+    await made.clock.advance(3_000)
+    expect(made.sink.rows).toEqual(['0', '2'])
+    const entries = []
+    for await (const entry of quarantine.list()) entries.push(entry)
+    expect(entries).toMatchObject([{ stage: 'read', error: { message: fault.message }, origin: { partition: 't/0', position: 1 } }])
+    expect(`${Buffer.from(entries[0]!.raw)}`).toBe('packed')
+    expect(made.kafka.group('g').committed.get('t/0')).toBe(3)
+    await made.clock.until(run.stop())
   })
 })
 

@@ -1,19 +1,27 @@
 import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
-import { type FetchParts, fetchDecoder } from '../../../../src/drivers/kafka/kafkajs-fetch.js'
+import { type FetchParts, fetchDecoders, type Standin } from '../../../../src/drivers/kafka/kafkajs-fetch.js'
 
 const require = createRequire(import.meta.url)
 const inner = (path: string) => require(`kafkajs/src/${path}`)
 const Encoder = inner('protocol/encoder.js')
+const Batch = inner('consumer/batch.js')
+const MessageSet = inner('protocol/messageSet/index.js')
 const { RecordBatch } = inner('protocol/recordBatch/v0/index.js')
 const Record = inner('protocol/recordBatch/record/v0/index.js')
-const theirs = inner('protocol/requests/fetch/v11/response.js')
-const ours = fetchDecoder({
+const kafkajsDecode: (bytes: Buffer) => Promise<Answer> = inner('protocol/requests/fetch/v11/response.js').decode
+const decoders = fetchDecoders({
   Decoder: inner('protocol/decoder.js'),
-  decodeBatch: inner('protocol/recordBatch/v0/decoder.js'),
   decodeMessages: inner('protocol/requests/fetch/v4/decodeMessages.js'),
 } as FetchParts)
-const kafkajsDecode: (bytes: Buffer) => Promise<object> = theirs.decode
+
+interface Answer {
+  readonly responses: readonly { readonly partitions: readonly { readonly partition: number; readonly messages: Standin }[] }[]
+}
+const ours = (bytes: Buffer, from: readonly number[]) =>
+  decoders({ topics: [{ topic: 'orders', partitions: from.map((at, partition) => ({ partition, fetchOffset: `${at}` })) }] })(
+    bytes,
+  ) as Promise<Answer>
 
 const batch = async (firstOffset: number, values: readonly string[], compression = 0): Promise<Buffer> => {
   const records = values.map((value, offsetDelta) =>
@@ -33,27 +41,41 @@ const answer = (sets: readonly Buffer[]): Buffer => {
   return encoder.buffer
 }
 
-describe('fetchDecoder', () => {
-  it('reads what kafkajs reads, also where the last batch is cut off', async () => {
+describe('fetchDecoders', () => {
+  it('reads what kafkajs reads, also where the last batch is cut off, and from the offset that was asked for', async () => {
     const two = Buffer.concat([await batch(0, ['a', 'b']), await batch(2, ['c'], 1)])
     const cut = Buffer.concat([two, (await batch(3, ['d'])).subarray(0, -4)])
     const bytes = answer([two, Buffer.alloc(0), cut])
-    const read = (await ours(bytes)) as { responses: { partitions: { messages: { offset: string }[] }[] }[] }
-    expect(read).toEqual(await kafkajsDecode(bytes))
-    expect(read.responses[0]!.partitions.map(({ messages }) => messages.map(({ offset }) => offset))).toEqual([
-      ['0', '1', '2'],
-      [],
-      ['0', '1', '2'],
-    ])
+    const [read, theirs] = [await ours(bytes, [0, 0, 1]), await kafkajsDecode(bytes)]
+    const bare = ({ responses, ...rest }: Answer) => ({
+      ...rest,
+      responses: responses.map(({ partitions, ...of }) => ({
+        ...of,
+        partitions: partitions.map(of => ({ ...of, messages: 0, abortedTransactions: 0 })),
+      })),
+    })
+    expect(bare(read)).toEqual(bare(theirs))
+    const offsets = read.responses[0]!.partitions.map(({ messages }) => messages.fetched.map(({ offset }) => offset))
+    expect(offsets).toEqual([[0, 1, 2], [], [1, 2]])
   })
 
-  it('names the batch that cannot be read', async () => {
-    const broken = await batch(41, ['some text that is packed'], 1)
-    broken.fill(0, 65)
-    await expect(ours(answer([await batch(0, ['a']), Buffer.concat([await batch(40, ['b']), broken])]))).rejects.toMatchObject({
-      code: 'MILL_BATCH_UNREADABLE',
-      retriable: false,
-      details: { topic: 'orders', partition: 1, offset: 41 },
-    })
+  it('gives kafkajs what it goes by: where the batch ends, and whether there is anything in it', async () => {
+    const records = answer([await batch(4, ['a', 'b', 'c']), Buffer.alloc(0), await batch(0, ['old'])])
+    const batches = (await ours(records, [4, 0, 1])).responses[0]!.partitions.map(
+      (of, i) => new Batch('orders', ['4', '0', '1'][i], { ...of, abortedTransactions: [] }),
+    )
+    const seen = batches.map(of => [of.isEmpty(), of.isEmptyDueToFiltering(), of.messages.length])
+    expect(seen).toEqual([
+      [false, false, 1],
+      [true, false, 0],
+      [true, true, 0],
+    ])
+    expect(batches[0].lastOffset()).toBe('6')
+  })
+
+  it('reads message sets of before Kafka 0.11', async () => {
+    const set = MessageSet({ messageVersion: 1, entries: [{ key: 'k', value: 'old', timestamp: 1_500_000_000_000, offset: 0 }] })
+    const [read] = (await ours(answer([set.buffer]), [0])).responses[0]!.partitions
+    expect(read!.messages.fetched.map(({ value, key }) => [`${key}`, `${value}`])).toEqual([['k', 'old']])
   })
 })
