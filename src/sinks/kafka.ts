@@ -1,9 +1,11 @@
 import type { Envelope } from '../core/envelope.js'
+import { silentLog } from '../core/log.js'
 import { option, resolveOptions } from '../core/options.js'
 import type { BatchLimits, Sink, SinkContext, SinkSession } from '../core/sink.js'
 import { connectionOf, connectionRules } from '../drivers/kafka/connection.js'
 import type { KafkaConnection, MakeDriver, ProducerOptions } from '../drivers/kafka/driver.js'
 import { openKafka } from '../drivers/kafka/open-kafka.js'
+import { inspectKafkaSink } from './kafka/inspect.js'
 import { KafkaWriter } from './kafka/kafka-writer.js'
 import type { MessageMapping } from './kafka/outgoing.js'
 import { Topics } from './kafka/topics.js'
@@ -58,6 +60,13 @@ export function kafkaSinkOn<T>(makeDriver: MakeDriver, options: KafkaSinkOptions
     batch: { maxRecords: 1_000, maxBytes: 800 * 1024, ...batch },
     maxConcurrentWrites: 1,
     open: context => open(makeDriver, resolved, context),
+    describe: () => [
+      `Kafka: topic ${typeof topic === 'string' ? topic : 'of each record'} of ${resolved.brokers.join(',')}`,
+      'one idempotent producer, acknowledged by all replicas',
+      'guarantees: each record at least once; after an unknown outcome a batch goes again',
+    ],
+    inspect: context =>
+      inspectKafkaSink(makeDriver(connectionOf(resolved), silentLog), { topic, maxMessageBytes: resolved.maxMessageBytes }, context),
   }
 }
 

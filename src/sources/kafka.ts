@@ -1,9 +1,10 @@
 import { type Clock, systemClock } from '../core/clock.js'
-import type { Logger } from '../core/log.js'
+import { type Logger, silentLog } from '../core/log.js'
 import type { Source } from '../core/source.js'
 import { connectionOf } from '../drivers/kafka/connection.js'
 import type { KafkaConnection, KafkaDriver } from '../drivers/kafka/driver.js'
 import { openKafka } from '../drivers/kafka/open-kafka.js'
+import { describeKafka, inspectKafka } from './kafka-inspect.js'
 import { type KafkaReading, type KafkaSourceOptions, resolveKafkaOptions, resolveReading } from './kafka-options.js'
 import { KafkaSession } from './kafka-session.js'
 
@@ -42,5 +43,7 @@ function sourceOf(options: KafkaReading, driver: (log: Logger) => KafkaDriver, c
     commits: 'prefix',
     isShared: true,
     open: async context => KafkaSession.open(driver(context.log), options, context, clock),
+    describe: () => describeKafka(driver(silentLog).name, options),
+    inspect: context => inspectKafka(driver(silentLog), options, context),
   }
 }

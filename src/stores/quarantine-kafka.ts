@@ -11,6 +11,7 @@ import { readRange } from '../drivers/kafka/read-range.js'
 import { lastOfEach, lastRecordOfEach } from './entry-identity.js'
 import { isEntryName, nextEntryName } from './entry-names.js'
 import { guarded } from './guarded.js'
+import { inspectKafkaQuarantine } from './inspect-kafka-quarantine.js'
 import { entryOfMessage, messageOfEntry, messageOfRelease } from './kafka-entry.js'
 import { type EntryPlace, KafkaEntryIndex } from './kafka-entry-index.js'
 import { isWanted, quarantineEntry } from './quarantine-entry.js'
@@ -35,7 +36,8 @@ const PARTITION = 0
 /** A topic that holds no more than this is read once a listing, a larger one twice. */
 const MAX_KEPT_BYTES = 8 * 1024 * 1024
 /** An entry is at most 1 MiB of the record, and what is said of it. */
-const TOPIC_CONFIG = { 'cleanup.policy': 'compact', 'max.message.bytes': `${4 * 1024 * 1024}` }
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+const TOPIC_CONFIG = { 'cleanup.policy': 'compact', 'max.message.bytes': `${MAX_MESSAGE_BYTES}` }
 
 /**
  * Keeps failed records in a topic: the bytes as value, the entry's id as key, and in headers error, origin, attempts, and the record's own key and headers.
@@ -74,6 +76,12 @@ export function kafkaQuarantineOn(makeDriver: MakeDriver, options: KafkaQuaranti
     },
     list: filter => store.list(filter ?? {}, work => guarded(name, 'list', work)),
     release: ids => guarded(name, 'release', () => store.release(ids)),
+    describe: () => [`topic ${resolved.topic} of Kafka ${resolved.brokers.join(',')}`],
+    inspect: context => {
+      const at = { topic: resolved.topic, partition: PARTITION, create: resolved.create, groupPrefix: resolved.groupPrefix }
+      const driver = makeDriver(connectionOf(resolved), silentLog)
+      return inspectKafkaQuarantine(driver, { ...at, maxMessageBytes: MAX_MESSAGE_BYTES }, context)
+    },
     restore: entries => guarded(name, 'restore', () => store.restore(entries)),
   }
 }

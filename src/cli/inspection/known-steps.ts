@@ -1,10 +1,13 @@
-import * as rxjs from 'rxjs'
 import type { RunPlan } from '../../runtime/plan.js'
 
-const own = new Set(['decode', 'validate', 'transform', 'handle', 'keep', 'split', 'join', 'withRetry', 'withTimeout', 'recordOperator'])
-
-/** Of RxJS what is no operator, and stands in steps all the same. */
-const notNamed = new Set(['pipe', 'from', 'of', 'isObservable', 'identity', 'noop'])
+/** Our operators, and what of RxJS stands in pipelines. */
+const operators = new Set([
+  'decode', 'validate', 'transform', 'handle', 'keep', 'split', 'join', 'withRetry', 'withTimeout',
+  'map', 'filter', 'tap', 'mergeMap', 'concatMap', 'switchMap', 'exhaustMap', 'expand', 'scan', 'reduce', 'groupBy', 'pairwise', 'toArray',
+  'buffer', 'bufferCount', 'bufferTime', 'windowCount', 'windowTime', 'debounceTime', 'throttleTime', 'auditTime', 'sampleTime', 'delay', 'timeout',
+  'take', 'takeUntil', 'takeWhile', 'skipUntil', 'skipWhile', 'distinct', 'distinctUntilChanged', 'merge', 'mergeWith', 'concat', 'zip', 'combineLatest',
+  'withLatestFrom', 'share', 'shareReplay', 'catchError', 'retry', 'observeOn', 'finalize', 'interval', 'timer',
+]) // biome-ignore format: a list of names
 
 /**
  * What can be said of a pipeline's steps: what the pipeline says of them itself; else, honestly, that they are a function, and which operators are
@@ -20,7 +23,5 @@ export function knownSteps({ about, steps }: Pick<RunPlan, 'about' | 'steps'>): 
 function operatorsIn(text: string): string[] {
   // A bundler writes (0, rxjs.map)(…).
   const called = [...text.matchAll(/([A-Za-z_$][\w$]*)\)?\s*(?:<[^()]*>)?\(/g)].map(([, name]) => name!)
-  return called.filter(
-    name => own.has(name) || (!notNamed.has(name) && typeof (rxjs as Readonly<Record<string, unknown>>)[name] === 'function'),
-  )
+  return called.filter(name => operators.has(name))
 }

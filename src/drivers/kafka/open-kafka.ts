@@ -12,5 +12,6 @@ export const openKafka: MakeDriver = (connection, log): KafkaDriver => {
     joinGroup: async (options, handlers) => (await driver()).joinGroup(options, handlers),
     openProducer: async options => (await driver()).openProducer(options),
     openAdmin: async () => (await driver()).openAdmin(),
+    openInspector: async () => (await driver()).openInspector!(),
   }
 }
