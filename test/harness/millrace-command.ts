@@ -81,6 +81,8 @@ export interface MillraceOnTerminal extends Omit<MillraceRunning, 'child' | 'end
   resize(columns: number, rows: number): void
   type(text: string): void
   kill(signal: NodeJS.Signals): void
+  /** Calls the listener with all that it says from now on. */
+  onText(listener: (text: string) => void): void
   readonly ended: Promise<{ readonly status: number; readonly text: string }>
 }
 
@@ -93,7 +95,7 @@ export function startOnTerminal(
     cols: columns,
     rows,
     cwd: options.cwd ?? root,
-    env: { ...environmentOf(options), TERM: 'xterm-256color' },
+    env: environmentOf({ ...options, env: { TERM: 'xterm-256color', ...options.env } }),
   })
   const said = new Said()
   const all = said.stream()
@@ -112,6 +114,7 @@ export function startOnTerminal(
     resize: (width, height) => terminal.resize(width, height),
     type: text => terminal.write(text),
     kill: signal => process.kill(terminal.pid, signal),
+    onText: listener => void terminal.onData(listener),
     said: () => said.text,
     says: (pattern, withinMs) => said.matches(pattern, withinMs),
     ended,
