@@ -3,7 +3,6 @@ import { identifier } from '../../../src/drivers/postgres/literals.js'
 import {
   decode,
   definePipeline,
-  filesSource,
   memorySource,
   type Pipeline,
   postgres,
@@ -17,6 +16,7 @@ import { describePostgres, withDatabase } from '../../harness/database.js'
 import { entriesOf } from '../../harness/failures.js'
 import { FileJob, look } from '../../harness/file-job.js'
 import { filesIn } from '../../harness/files-run.js'
+import { rowsOfLines } from '../../harness/rows-of-lines.js'
 
 const odd = [`it's`, '"quoted"', `'); drop table millrace_ledger; --`, 'back\\slash', `E'\\x'`, 'UPPER Case', 'select', 'user', '$rows', '$1', ' ', '日本 😀', 'line\nend', '$$', '%', '?'] // biome-ignore format: a list
 
@@ -34,20 +34,10 @@ describePostgres('names', () => {
   })
 
   it.each([...odd, 'millrace ordinal', 'x as y', '*', ' lead', 'a.b', 'a.b as c'])('of a table may be anything: %j', async tableName => {
-    const root = await filesIn({ in: '{"id":1}\n{"id":-1}\n{"id":2}\n' })
     const database = server()
     const lines = table(tableName, c => ({ id: c.bigint() }), { key: ['id'], create: true })
-    const pipeline: Pipeline = definePipeline({
-      name: `into ${tableName}`,
-      source: filesSource({ root, paths: '*', format: 'ndjson' }),
-      steps: records =>
-        records.pipe(
-          decode('json'),
-          transform(value => ({ id: (value as { id: number }).id })),
-        ),
-      sink: postgresSink(database, lines, { mode: 'upsert' }),
-      onFailure: postgresQuarantine(database),
-    })
+    const into = { name: `into ${tableName}`, database, table: lines, write: { mode: 'upsert' } }
+    const pipeline = await rowsOfLines(['{"id":1}', '{"id":-1}', '{"id":2}'], into)
     expect(await pipeline.start().finished).toMatchObject({ delivered: 3, quarantined: 0 })
     const sqlName = tableName.split('.').map(identifier).join('.')
     expect(await look(database, `select id from ${sqlName} order by id`)).toEqual([['-1'], ['1'], ['2']])
@@ -83,21 +73,9 @@ describePostgres('names', () => {
         create: true,
       })
       const row = Object.fromEntries(names.map(name => [name, name]))
-      const root = await filesIn({
-        in: `${JSON.stringify(row)}\n${JSON.stringify({ ...row, id: 7 })}\n${JSON.stringify({ ...row, select: 'b' })}\n`,
-      })
-      const options = mode === 'ignore' ? { mode: 'append', ledger: true, onDuplicate: 'ignore' } : { mode, ledger: true }
-      const pipeline: Pipeline = definePipeline({
-        name: `odd ${mode}`,
-        source: filesSource({ root, paths: '*', format: 'ndjson' }),
-        steps: records =>
-          records.pipe(
-            decode('json'),
-            transform(value => value as Record<string, string>),
-          ),
-        sink: postgresSink(database, wide, options as never) as never,
-        onFailure: postgresQuarantine(database),
-      })
+      const lines = [row, { ...row, id: 7 }, { ...row, select: 'b' }].map(one => JSON.stringify(one))
+      const write = mode === 'ignore' ? { mode: 'append', ledger: true, onDuplicate: 'ignore' } : { mode, ledger: true }
+      const pipeline = await rowsOfLines(lines, { name: `odd ${mode}`, database, table: wide, write })
       const { summary, error } = await pipeline.start().finished.then(
         summary => ({ summary, error: undefined }),
         error => ({ error, summary: undefined }),
@@ -136,17 +114,19 @@ describePostgres('names', () => {
         },
       )
     const rows = table('of_odds', c => ({ n: c.bigint() }), { create: true })
-    const pipeline: Pipeline = definePipeline({
-      name: 'odds',
-      source: source(),
-      steps: records =>
-        records.pipe(
-          decode('json'),
-          transform((_, { origin }) => ({ n: origin.position as number })),
-        ),
-      sink: postgresSink(database, rows, { mode: 'append', ledger: true }),
-      onFailure: postgresQuarantine(database),
-    })
+    const pipelineOf = (): Pipeline =>
+      definePipeline({
+        name: 'odds',
+        source: source(),
+        steps: records =>
+          records.pipe(
+            decode('json'),
+            transform((_, { origin }) => ({ n: origin.position as number })),
+          ),
+        sink: postgresSink(database, rows, { mode: 'append', ledger: true }),
+        onFailure: postgresQuarantine(database),
+      })
+    const pipeline = pipelineOf()
     expect(await pipeline.start().finished).toMatchObject({ delivered: odds.length, quarantined: odds.length })
     const entries = (await entriesOf(postgresQuarantine(database), { pipeline: 'odds' })).sort(
       (a, b) => Number(a.origin.position) - Number(b.origin.position),
@@ -158,17 +138,7 @@ describePostgres('names', () => {
       expect(Buffer.from(headers[0]![1])).toEqual(Buffer.from(bytes))
     }
     // The ledger knows them again: another run of the same records delivers none.
-    const again: Pipeline = definePipeline({
-      name: 'odds',
-      source: source(),
-      steps: records =>
-        records.pipe(
-          decode('json'),
-          transform((_, { origin }) => ({ n: origin.position as number })),
-        ),
-      sink: postgresSink(database, rows, { mode: 'append', ledger: true }),
-      onFailure: postgresQuarantine(database),
-    })
+    const again = pipelineOf()
     expect(await again.start().finished).toMatchObject({ delivered: 0, quarantined: 0 })
     expect(await replay(again, { from: postgresQuarantine(database) }).finished).toMatchObject({ delivered: 0, quarantined: odds.length })
     expect(await look(database, 'select count(*), count(distinct n) from of_odds')).toEqual([[`${odds.length}`, `${odds.length}`]])

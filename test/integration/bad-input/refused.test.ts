@@ -1,20 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
-import {
-  decode,
-  definePipeline,
-  filesSource,
-  type Pipeline,
-  postgres,
-  postgresQuarantine,
-  postgresSink,
-  table,
-  transform,
-} from '../../../src/index.js'
+import { postgres, postgresQuarantine, table } from '../../../src/index.js'
 import { describePostgres, query, withDatabase } from '../../harness/database.js'
 import { entriesOf } from '../../harness/failures.js'
 import { look } from '../../harness/file-job.js'
-import { filesIn } from '../../harness/files-run.js'
+import { rowsOfLines } from '../../harness/rows-of-lines.js'
 
 describePostgres('a row that only the server refuses', () => {
   const given = withDatabase()
@@ -24,18 +14,8 @@ describePostgres('a row that only the server refuses', () => {
     const database = server()
     const names = table('names', c => ({ name: c.text() }), { key: ['name'], create: true })
     const large = randomBytes(6_000).toString('base64')
-    const root = await filesIn({ in: `"a"\n"${large}"\n"b"\n` })
-    const pipeline: Pipeline = definePipeline({
-      name: 'large keys',
-      source: filesSource({ root, paths: '*', format: 'ndjson' }),
-      steps: records =>
-        records.pipe(
-          decode('json'),
-          transform(name => ({ name: name as string })),
-        ),
-      sink: postgresSink(database, names, { mode: 'append', ledger: true }),
-      onFailure: postgresQuarantine(database),
-    })
+    const lines = ['a', large, 'b'].map(name => JSON.stringify(name))
+    const pipeline = await rowsOfLines(lines, { name: 'large keys', database, table: names, toRow: (name: string) => ({ name }) })
     expect(await pipeline.start().finished).toMatchObject({ delivered: 2, quarantined: 1, reasons: { MILL_DATABASE_REFUSED: 1 } })
     expect(await look(server(), 'select name from names order by name')).toEqual([['a'], ['b']])
     const [entry] = await entriesOf(postgresQuarantine(server()), { pipeline: 'large keys' })
@@ -48,18 +28,7 @@ describePostgres('a row that only the server refuses', () => {
     const wide = table('wide', c => Object.fromEntries(columnNames.map(name => [name, c.text()])), { create: true })
     const row = (text: () => string) => JSON.stringify(Object.fromEntries(columnNames.map(name => [name, text()])))
     const rows = [row(() => 'a'), row(() => randomBytes(60).toString('hex')), row(() => ''), row(() => '2')]
-    const root = await filesIn({ in: rows.join('\n') })
-    const pipeline: Pipeline = definePipeline({
-      name: 'wide',
-      source: filesSource({ root, paths: '*', format: 'ndjson' }),
-      steps: records =>
-        records.pipe(
-          decode('json'),
-          transform(value => value as Record<string, string>),
-        ),
-      sink: postgresSink(database, wide, { mode: 'append', ledger: true }) as never,
-      onFailure: postgresQuarantine(database),
-    })
+    const pipeline = await rowsOfLines(rows, { name: 'wide', database, table: wide })
     expect(await pipeline.start().finished).toMatchObject({ delivered: 3, quarantined: 1 })
     expect(await query(given.connection, `select count(*) from wide`)).toEqual([{ count: '3' }])
     const [entry] = await entriesOf(postgresQuarantine(server()), { pipeline: 'wide' })

@@ -1,21 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import {
-  decode,
-  definePipeline,
-  filesSource,
-  type Pipeline,
-  postgres,
-  postgresQuarantine,
-  postgresSink,
-  table,
-  transform,
-} from '../../../src/index.js'
+import { postgres, postgresQuarantine, table } from '../../../src/index.js'
 import { describePostgres, withDatabase } from '../../harness/database.js'
 import { entriesOf } from '../../harness/failures.js'
 import { FileJob, look } from '../../harness/file-job.js'
 import { filesIn } from '../../harness/files-run.js'
+import { rowsOfLines } from '../../harness/rows-of-lines.js'
 
 const edges = [
   '', ' ', '\n', '0', '-0', '1e400', 'NaN', 'Infinity', '-inf', '9'.repeat(200), '0x10', '1_000', '2024-02-30', '2023-02-29', '0000-01-01', '-0001-01-01', '10000-01-01', '+010000-01-01T00:00:00Z',
@@ -66,18 +57,7 @@ describePostgres('rows', () => {
       const odd = column === 'texts' || column === 'days' ? [value] : value
       return JSON.stringify({ id, [column]: odd })
     })
-    const root = await filesIn({ in: lines.join('\n') })
-    const pipeline: Pipeline = definePipeline({
-      name: 'typed',
-      source: filesSource({ root, paths: '*', format: 'ndjson' }),
-      steps: records =>
-        records.pipe(
-          decode('json'),
-          transform(value => value as { readonly id: number }),
-        ),
-      sink: postgresSink(database, typed, { mode: 'append', ledger: true }) as never,
-      onFailure: postgresQuarantine(database),
-    })
+    const pipeline = await rowsOfLines(lines, { name: 'typed', database, table: typed })
     const { delivered, quarantined } = await pipeline.start().finished
     expect(delivered + quarantined, `seed ${seed}`).toBe(lines.length)
     expect(delivered).toBeGreaterThan(500)
