@@ -6,6 +6,7 @@ import { MillraceError } from '../core/errors.js'
 import type { Failure, Quarantine, QuarantinedRecord, QuarantineEntry, QuarantineFilter } from '../core/quarantine.js'
 import { version } from '../core/version.js'
 import { type Behaviour, behaviourOn, type World, withSession } from './behaviour.js'
+import { testFailure } from './failure.js'
 
 /** A place where a quarantine keeps its entries. */
 export interface QuarantineWorld extends World {
@@ -48,7 +49,7 @@ function keeping(on: On): Behaviour[] {
     }),
 
     on('keeps every byte value, and the lack of bytes', async world => {
-      const failures = [failure(0, { raw: Uint8Array.from({ length: 256 }, (_, i) => i) }), failure(1, { raw: new Uint8Array(0) })]
+      const failures = [testFailure(0, { raw: Uint8Array.from({ length: 256 }, (_, i) => i) }), testFailure(1, { raw: new Uint8Array(0) })]
       await put(world, failures)
       await assertHolds(world, failures)
     }),
@@ -56,14 +57,14 @@ function keeping(on: On): Behaviour[] {
     on('keeps a megabyte, and what is said of a larger whole', async world => {
       const raw = Uint8Array.from({ length: 1024 * 1024 }, (_, i) => (i * 31 + (i >>> 8)) & 255)
       const rawSha256 = createHash('sha256').update(raw).update('and more').digest('hex')
-      const failures = [failure(0, { raw }), failure(1, { raw, rawBytes: raw.byteLength + 8, rawSha256 })]
+      const failures = [testFailure(0, { raw }), testFailure(1, { raw, rawBytes: raw.byteLength + 8, rawSha256 })]
       await put(world, failures)
       await assertHolds(world, failures)
     }),
 
     on('keeps text that stores refuse: NUL, lone surrogates, quotes', async world => {
       const failures = oddTexts.map((text, i) =>
-        failure(i, {
+        testFailure(i, {
           error: new Error(`refused: ${text}`, { cause: text }),
           key: Buffer.from(text),
           headers: [[text, Buffer.from(text)]],
@@ -85,13 +86,13 @@ function keeping(on: On): Behaviour[] {
       const circular: { self?: unknown } = {}
       circular.self = circular
       const thrown = ['text', undefined, null, 7n, Symbol('s'), circular, Object.assign(new Error('e'), { details: circular })]
-      const failures = thrown.map((error, i) => failure(i, { error, attempts: [{ at: 1, error }] }))
+      const failures = thrown.map((error, i) => testFailure(i, { error, attempts: [{ at: 1, error }] }))
       await put(world, failures)
       assert.equal((await listed(world)).length, thrown.length)
     }),
 
     on('keeps thousands of one put, each with an id of its own', async world => {
-      const failures = Array.from({ length: 2_500 }, (_, i) => failure(i))
+      const failures = Array.from({ length: 2_500 }, (_, i) => testFailure(i))
       await put(world, failures)
       const entries = await listed(world)
       assert.equal(new Set(entries.map(({ id }) => id)).size, failures.length)
@@ -100,15 +101,15 @@ function keeping(on: On): Behaviour[] {
 
     on('keeps all of several puts at once', async world => {
       await withSession(world.quarantine().open({ pipeline: 'behaviours' }), async session => {
-        await Promise.all([0, 1, 2, 3].map(i => session.put([failure(2 * i), failure(2 * i + 1)])))
+        await Promise.all([0, 1, 2, 3].map(i => session.put([testFailure(2 * i), testFailure(2 * i + 1)])))
       })
       assert.deepEqual((await listed(world)).map(positionOf).sort(), ['0', '1', '2', '3', '4', '5', '6', '7'])
     }),
 
     on('a record that fails again has one entry, the last, under a new id', async world => {
-      await put(world, [failure(1), failure(2)])
+      await put(world, [testFailure(1), testFailure(2)])
       const [first] = await listed(world)
-      await put(world, [failure(1, { stage: 'write', error: new RangeError('again') })])
+      await put(world, [testFailure(1, { stage: 'write', error: new RangeError('again') })])
       const entries = await listed(world)
       assert.deepEqual(
         entries.map(entry => [positionOf(entry), entry.stage, entry.error.message]),
@@ -124,7 +125,7 @@ function keeping(on: On): Behaviour[] {
     }),
 
     on('a record twice in one put has one entry, the last', async world => {
-      await put(world, [failure(1), failure(2), failure(1, { stage: 'write' })])
+      await put(world, [testFailure(1), testFailure(2), testFailure(1, { stage: 'write' })])
       assert.deepEqual(
         (await listed(world)).map(entry => [positionOf(entry), entry.stage]),
         [
@@ -137,32 +138,32 @@ function keeping(on: On): Behaviour[] {
     on('other bytes, another part, position or pipeline are another record', async world => {
       const origin = { source: 'source', partition: '0', position: 1, part: '' }
       const others = [
-        failure(1, { raw: Buffer.from('replaced') }),
-        failure('1', { raw: failure(1).raw }),
-        failure(1, { origin: { ...origin, part: '0' } }),
+        testFailure(1, { raw: Buffer.from('replaced') }),
+        testFailure('1', { raw: testFailure(1).raw }),
+        testFailure(1, { origin: { ...origin, part: '0' } }),
       ]
-      await put(world, [failure(1)])
+      await put(world, [testFailure(1)])
       await put(world, others)
-      await put(world, [failure(1)], 'another')
+      await put(world, [testFailure(1)], 'another')
       assert.equal((await listed(world)).length, 5)
     }),
 
     on('is durable when put resolves', world =>
       withSession(world.quarantine().open({ pipeline: 'behaviours' }), async session => {
-        await session.put([failure(1)])
-        await assertHolds(world, [failure(1)])
+        await session.put([testFailure(1)])
+        await assertHolds(world, [testFailure(1)])
       }),
     ),
 
     on('survives being opened again', async world => {
-      await put(world, [failure(1)])
-      await put(world, [failure(2)])
-      await assertHolds(world, [failure(1), failure(2)])
+      await put(world, [testFailure(1)])
+      await put(world, [testFailure(2)])
+      await assertHolds(world, [testFailure(1), testFailure(2)])
     }),
 
     on('closes twice without harm', world =>
       withSession(world.quarantine().open({ pipeline: 'behaviours' }), async session => {
-        await session.put([failure(1)])
+        await session.put([testFailure(1)])
         await session.close?.()
       }),
     ),
@@ -173,8 +174,8 @@ function listing(on: On): Behaviour[] {
   return [
     on('lists by stage, code, pipeline, and all of them together', async world => {
       const coded = new MillraceError('MILL_JOIN_EMPTY', {})
-      await put(world, [failure(0, { stage: 'decode' }), failure(1, { stage: 'handle', error: coded })], 'one')
-      await put(world, [failure(2, { stage: 'handle' }), failure(3, { stage: 'write', error: coded })], 'two')
+      await put(world, [testFailure(0, { stage: 'decode' }), testFailure(1, { stage: 'handle', error: coded })], 'one')
+      await put(world, [testFailure(2, { stage: 'handle' }), testFailure(3, { stage: 'write', error: coded })], 'two')
       const positions = async (filter: QuarantineFilter) => (await listed(world, filter)).map(positionOf)
       assert.deepEqual(await positions({ stage: 'handle' }), ['1', '2'])
       assert.deepEqual(await positions({ code: 'MILL_JOIN_EMPTY' }), ['1', '3'])
@@ -185,7 +186,7 @@ function listing(on: On): Behaviour[] {
     }),
 
     on('lists from since, up to and without until', async world => {
-      await put(world, [failure(1)])
+      await put(world, [testFailure(1)])
       const [entry] = await listed(world)
       const at = entry!.at
       const found = async (filter: QuarantineFilter) => (await listed(world, filter)).length
@@ -197,8 +198,8 @@ function listing(on: On): Behaviour[] {
     }),
 
     on('lists pipelines of all names', async world => {
-      await put(world, [failure(1)], "it's a/pipeline")
-      await put(world, [failure(2)], '__proto__')
+      await put(world, [testFailure(1)], "it's a/pipeline")
+      await put(world, [testFailure(2)], '__proto__')
       assert.deepEqual((await listed(world, { pipeline: "it's a/pipeline" })).map(positionOf), ['1'])
       assert.deepEqual(
         (await listed(world)).map(({ pipeline }) => pipeline),
@@ -209,13 +210,13 @@ function listing(on: On): Behaviour[] {
     on('lists what was there when the listing began', async world => {
       await put(
         world,
-        Array.from({ length: 300 }, (_, i) => failure(i)),
+        Array.from({ length: 300 }, (_, i) => testFailure(i)),
       )
       let seen = 0
       for await (const entry of world.quarantine().list()) {
         seen++
         // As a replay does whose records fail again.
-        await put(world, [failure(`again ${positionOf(entry)}`)])
+        await put(world, [testFailure(`again ${positionOf(entry)}`)])
         await world.quarantine().release([entry.id])
         assert.ok(seen <= 300, 'the listing found an entry that was put after it began')
       }
@@ -226,7 +227,7 @@ function listing(on: On): Behaviour[] {
     on('a listing may be left early', async world => {
       await put(
         world,
-        Array.from({ length: 50 }, (_, i) => failure(i)),
+        Array.from({ length: 50 }, (_, i) => testFailure(i)),
       )
       for await (const entry of world.quarantine().list()) {
         assert.equal(positionOf(entry), '0')
@@ -240,14 +241,14 @@ function listing(on: On): Behaviour[] {
 function releasing(on: On): Behaviour[] {
   return [
     on('releases what is named, and nothing else', async world => {
-      await put(world, [failure(0), failure(1), failure(2)])
+      await put(world, [testFailure(0), testFailure(1), testFailure(2)])
       const [first, , last] = await listed(world)
       await world.quarantine().release([first!.id, last!.id])
       assert.deepEqual((await listed(world)).map(positionOf), ['1'])
     }),
 
     on('passes over ids that are unknown or released before', async world => {
-      await put(world, [failure(0), failure(1)])
+      await put(world, [testFailure(0), testFailure(1)])
       const [first] = await listed(world)
       await world.quarantine().release([first!.id])
       await world.quarantine().release([first!.id, 'no such id', '', "'", '99999999999999999999'])
@@ -256,10 +257,10 @@ function releasing(on: On): Behaviour[] {
     }),
 
     on('an id is not given again', async world => {
-      await put(world, [failure(0)])
+      await put(world, [testFailure(0)])
       const [first] = await listed(world)
       await world.quarantine().release([first!.id])
-      await put(world, [failure(1)])
+      await put(world, [testFailure(1)])
       const [second] = await listed(world)
       assert.notEqual(second!.id, first!.id)
     }),
@@ -273,7 +274,7 @@ function restoring(on: On): Behaviour[] {
   return [
     on('restore: takes whole entries in, and changes nothing of them', async world => {
       await put(world, varied(), 'one')
-      await put(world, [failure(9, { raw: Uint8Array.of(0, 255) })], "it's two")
+      await put(world, [testFailure(9, { raw: Uint8Array.of(0, 255) })], "it's two")
       const before = await listed(world)
       const records = before.map(withoutId).map((record, i) => ({ ...record, at: 1_500_000_000_000 + i, version: '0.0.1' }))
       await world.quarantine().release(before.map(({ id }) => id))
@@ -284,7 +285,7 @@ function restoring(on: On): Behaviour[] {
     }),
 
     on('restore: replaces the entry of the same record, and keeps the others', async world => {
-      await put(world, [failure(1), failure(2)])
+      await put(world, [testFailure(1), testFailure(2)])
       const [first] = await listed(world)
       await restore(world, [{ ...withoutId(first!), stage: 'write' }])
       if (world.quarantine().restore === undefined) return
@@ -298,7 +299,7 @@ function restoring(on: On): Behaviour[] {
     }),
 
     on('restore: takes nothing, and thousands', async world => {
-      await put(world, [failure(0)])
+      await put(world, [testFailure(0)])
       const [only] = await listed(world)
       await restore(world, [])
       const records = Array.from({ length: 2_000 }, (_, i) => ({ ...withoutId(only!), origin: { ...only!.origin, position: i + 1 } }))
@@ -341,8 +342,8 @@ function varied(): Failure[] {
     { cause },
   )
   return [
-    failure(0),
-    failure(1, {
+    testFailure(0),
+    testFailure(1, {
       error: refused,
       stage: 'write',
       attempts: [
@@ -350,7 +351,7 @@ function varied(): Failure[] {
         { at: 1_700_000_000_999, error: refused },
       ],
     }),
-    failure(2, {
+    testFailure(2, {
       key: Uint8Array.of(0, 255),
       headers: [
         ['a', Uint8Array.of(1)],
@@ -358,29 +359,12 @@ function varied(): Failure[] {
         ['a', new Uint8Array(0)],
       ],
     }),
-    failure(3, {
+    testFailure(3, {
       key: new Uint8Array(0),
       origin: { source: 's', partition: 'in/a.ndjson', position: Number.MAX_SAFE_INTEGER, part: '3.0' },
     }),
-    failure('id-4', { origin: { source: 's', partition: '0', position: '17', part: 'join' }, timestamp: 0 }),
+    testFailure('id-4', { origin: { source: 's', partition: '0', position: '17', part: 'join' }, timestamp: 0 }),
   ]
-}
-
-function failure(position: number | string, given: Partial<Failure> = {}): Failure {
-  const raw = given.raw ?? Buffer.from(`{"n":"${position}"}`)
-  const error = 'error' in given ? given.error : new TypeError(`${position} is wrong`)
-  return {
-    origin: { source: 'source', partition: '0', position, part: '' },
-    stage: 'handle',
-    error,
-    attempts: [{ at: 1_700_000_000_000, error }],
-    raw,
-    rawBytes: raw.byteLength,
-    key: null,
-    headers: [],
-    timestamp: 1_600_000_000_000,
-    ...given,
-  }
 }
 
 function put(world: QuarantineWorld, failures: readonly Failure[], pipeline = 'behaviours'): Promise<void> {

@@ -3,6 +3,7 @@ import type { Failure, QuarantineEntry } from '../core/quarantine.js'
 import { RangeSet, type Ranges } from '../core/ranges.js'
 import { BatchError, type Cover, CoveredError, FencedError } from '../core/sink.js'
 import { type Behaviour, rejection } from './behaviour.js'
+import { testFailure } from './failure.js'
 import {
   assertRows,
   coverOf,
@@ -366,17 +367,6 @@ function assertRanges(given: Ranges, wanted: Ranges): void {
 }
 
 function failureAt(position: number): Failure {
-  const error = new Error(`failed at ${position}`)
-  const raw = Buffer.from(`raw ${position}`)
-  return {
-    origin: { source: SOURCE, partition: PARTITION, position, part: '' },
-    stage: 'handle',
-    error,
-    attempts: [{ at: 1_700_000_000_000, error }],
-    raw,
-    rawBytes: raw.byteLength,
-    key: null,
-    headers: [],
-    timestamp: 1_600_000_000_000,
-  }
+  const origin = { source: SOURCE, partition: PARTITION, position, part: '' }
+  return testFailure(position, { origin, raw: Buffer.from(`raw ${position}`), error: new Error(`failed at ${position}`) })
 }

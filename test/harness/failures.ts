@@ -1,5 +1,5 @@
-import { RecordHeaders } from '../../src/core/headers.js'
 import type { Failure, Quarantine, QuarantineEntry, QuarantineFilter } from '../../src/core/quarantine.js'
+import { testFailure } from '../../src/testing/failure.js'
 
 /** A failure as the engine would give it: `value` in bytes, at this position of source `source`. */
 export function failureAt(
@@ -8,19 +8,7 @@ export function failureAt(
   given: Partial<Failure> = {},
 ): Failure {
   const raw = typeof value === 'string' ? Buffer.from(value) : value
-  const error = given.error ?? new Error(`${position} failed`)
-  return {
-    origin: { source: 'source', partition: '0', position, part: '' },
-    stage: 'handle',
-    error,
-    attempts: [{ at: 1_700_000_000_000, error }],
-    raw,
-    rawBytes: raw.byteLength,
-    key: null,
-    headers: [...RecordHeaders.none],
-    timestamp: 1_600_000_000_000,
-    ...given,
-  }
+  return testFailure(position, { raw, error: new Error(`${position} failed`), ...given })
 }
 
 /** Puts failures as a run of `pipeline` would. */
