@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Jiti } from 'jiti'
 import { errorText } from '../core/error-report.js'
+import { isMillraceError } from '../core/errors.js'
 
 /**
  * The default export of a module, or all of it where there is none: JavaScript or TypeScript, without a build step.
@@ -17,10 +18,26 @@ export async function loadModule(specifier: string, directory: string): Promise<
   const found = jiti.esmResolve(specifier, { parentURL: join(directory, 'millrace.config'), try: true })
   if (found === undefined) throw new Error(`${specifier}, which is not there`)
   try {
-    return await jiti.import(found, { default: true })
+    return await importFile(found, directory)
   } catch (cause) {
     throw new Error(`${specifier}, which failed: ${errorText(cause)}`, { cause })
   }
+}
+
+/** As {@link loadModule}, of a file (or its URL) that is there. What it throws is thrown on. */
+export async function importFile(file: string, directory: string): Promise<unknown> {
+  const jiti = await jitiOf(directory)
+  try {
+    return await jiti.import(file, { default: true })
+  } catch (error) {
+    throw error instanceof Error && !isMillraceError(error) ? inOneLine(error) : error
+  }
+}
+
+/** Loaders tell by which files they came, and parsers put the place into a line of its own. */
+function inOneLine(error: Error): Error {
+  const message = error.message.replace(/\s*Require stack:[\s\S]*/, '').replace(/\s*\n\s*/g, ' ')
+  return message === error.message ? error : new Error(message, { cause: error })
 }
 
 const instances = new Map<string, Promise<Jiti>>()

@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, extname } from 'node:path'
 import { errorText } from '../core/error-report.js'
 import { MillraceError } from '../core/errors.js'
 import { configEndings } from './find-config.js'
-import { loadModule } from './load-module.js'
+import { importFile } from './load-module.js'
+import { redactText } from './redact-text.js'
 
 /**
  * What a config file holds, unchecked. Its parser is loaded on demand.
@@ -11,15 +13,13 @@ import { loadModule } from './load-module.js'
  * @throws {MillraceError} `MILL_CONFIG_UNREADABLE`, with the line where the format has lines; `MILL_CONFIG_MISSING`.
  */
 export async function readConfig(file: string): Promise<unknown> {
-  const ending = extname(file).slice(1)
-  const read = readers[ending]
+  const read = readers[extname(file).slice(1)]
   if (read === undefined) throw unreadable(file, `its name ends in none of ${configEndings.join(', ')}`)
+  if (!existsSync(file)) throw new MillraceError('MILL_CONFIG_MISSING', { file: basename(file), where: `in ${dirname(file)}` })
   try {
     return await read(file)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException | null)?.code === 'ENOENT' && (error as NodeJS.ErrnoException).path === file)
-      throw new MillraceError('MILL_CONFIG_MISSING', { file: basename(file), where: `in ${dirname(file)}` }, { cause: error })
-    throw unreadable(file, errorText(error).trimEnd(), error)
+    throw unreadable(file, redactText(errorText(error).trim()), error)
   }
 }
 
@@ -28,7 +28,7 @@ const unreadable = (file: string, reason: string, cause?: unknown) =>
 
 type Read = (file: string) => Promise<unknown>
 
-const ofCode: Read = async file => loadModule(`./${basename(file)}`, dirname(file))
+const ofCode: Read = file => importFile(file, dirname(file))
 const ofText =
   (parse: (text: string) => unknown): Read =>
   async file =>
@@ -39,14 +39,25 @@ const ofYaml: Read = async file => {
   return ofText(text => {
     const document = parseDocument(text, { merge: true, uniqueKeys: true })
     const [problem] = [...document.errors, ...document.warnings]
-    if (problem !== undefined) throw problem
+    if (problem !== undefined) throw withoutFrame(problem)
     return document.toJS()
   })(file)
 }
 
 const ofToml: Read = async file => {
-  const { parse } = await import('smol-toml')
-  return ofText(text => withoutDates(parse(text)))(file)
+  const { parse, TomlError } = await import('smol-toml')
+  return ofText(text => {
+    try {
+      return withoutDates(parse(text))
+    } catch (error) {
+      throw error instanceof TomlError ? withoutFrame(error, ` at line ${error.line}, column ${error.column}`) : error
+    }
+  })(file)
+}
+
+/** The lines around the place, which parsers show, may hold a secret. */
+function withoutFrame(error: Error, place = ''): Error {
+  return new SyntaxError(`${error.message.split('\n')[0]!.replace(/[\s:]+$/, '')}${place}`, { cause: error })
 }
 
 const readers: Readonly<Record<string, Read>> = {
@@ -68,15 +79,32 @@ function withoutDates(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutDates(item)]))
 }
 
-/** JSON.parse, which tells the position; people want line and column. */
+/** JSON.parse shows what stands around the place, which may be a secret, and seldom says where it is. */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    const position = /at position (\d+)/.exec((error as Error).message)?.[1]
-    if (position === undefined) throw error
-    const before = text.slice(0, Number(position)).split('\n')
-    const reason = (error as Error).message.replace(/ (in JSON )?at position .*$/s, '')
+    const reason = (error as Error).message.replace(/,? (\.\.\.)?"[\s\S]*| (in JSON )?at position [\s\S]*/, '')
+    const before = text.slice(0, viableLength(text)).split('\n')
     throw new SyntaxError(`${reason} at line ${before.length}, column ${before.at(-1)!.length + 1}`, { cause: error })
+  }
+}
+
+/** How much of a text may still become JSON: up to there JSON.parse misses only the end. */
+function viableLength(text: string): number {
+  let viable = 0
+  for (let step = 2 ** Math.ceil(Math.log2(text.length + 1)); step >= 1; step /= 2) {
+    if (viable + step <= text.length && isViable(text.slice(0, viable + step))) viable += step
+  }
+  return viable
+}
+
+function isViable(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch (error) {
+    const { message } = error as Error
+    return /Unexpected end|Unterminated/.test(message) || Number(/at position (\d+)/.exec(message)?.[1]) === text.length
   }
 }

@@ -60,7 +60,9 @@ function hideShapes(text: string): string {
 }
 
 function hidePair(found: string, quote: string, key: string, between: string, value: string): string {
-  if (value === HIDDEN || !isSecretKey(key) || /^(true|false|null|undefined|\[|\{)/.test(value)) return found
+  // What looks like a value may hold a pair of its own: `failed: password=…`.
+  if (!isSecretKey(key)) return `${quote}${key}${quote}${between}${value.replace(pair, hidePair)}`
+  if (value === HIDDEN || /^(true|false|null|undefined|\[|\{)/.test(value)) return found
   const open = /^(\\"|"|')/.exec(value)?.[0] ?? ''
   return `${quote}${key}${quote}${between}${open}${HIDDEN}${open}`
 }
