@@ -20,8 +20,11 @@ function gather(value: unknown, key: string, isSecret: boolean, found: Set<strin
     if (isSecret && value !== '') found.add(value)
     for (const password of passwordsOf(value)) found.add(password)
   } else if ((typeof value === 'number' || typeof value === 'bigint') && isSecret) found.add(`${value}`)
-  else if (Array.isArray(value)) for (const item of value) gather(item, key, isSecret, found)
-  else if (isPlainObject(value) && !DESCRIBING.has(key)) {
+  else if (Array.isArray(value)) {
+    // A header as a pair: ['x-api-key', '…'].
+    const isPair = value.length === 2 && typeof value[0] === 'string' && isSecretKey(value[0])
+    for (const [i, item] of value.entries()) gather(item, key, isPair ? i === 1 : isSecret, found)
+  } else if (isPlainObject(value) && !DESCRIBING.has(key)) {
     for (const [name, item] of Object.entries(value)) {
       const isKeyOfTls = name === 'key' && /^(ssl|tls)$/i.test(key)
       gather(item, name, (isSecret && !HARMLESS.has(name)) || isSecretKey(name) || isKeyOfTls, found)
