@@ -70,6 +70,8 @@ export interface Quarantine extends Inspectable {
   readonly list: (filter?: QuarantineFilter) => AsyncIterable<QuarantineEntry>
   /** Takes entries out. Unknown ids are passed over. */
   readonly release: (ids: readonly string[]) => Promise<void>
+  /** How many entries there are, of all pipelines; of more than `atMost`, that. For metrics: left out where it is not cheap. */
+  readonly count?: (atMost: number) => Promise<number>
   /**
    * Takes whole entries in, of another quarantine or of an earlier day: all but their ids stays as it is, `at` and `version` included. One of the same
    * record is replaced. Durable when it resolves.

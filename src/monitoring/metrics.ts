@@ -7,6 +7,7 @@ import type { ActorSnapshot, ActorState } from '../runtime/supervisor-actor.js'
 import { BoundedLabels } from './bounded-labels.js'
 import { lagBySource } from './lag-by-source.js'
 import { addProcessMetrics } from './process-metrics.js'
+import { addQuarantineMetric } from './quarantine-metric.js'
 
 /** The metrics of a supervisor's pipelines, for Prometheus. */
 export interface Metrics {
@@ -34,6 +35,7 @@ export function metricsOf(supervisor: Supervisor): Metrics {
     1,
   )
   addSnapshotMetrics(registry, supervisor)
+  addQuarantineMetric(registry, supervisor)
   const end = addBatchMetrics(registry, supervisor)
   return { registry, text: () => registry.metrics(), contentType: registry.contentType, close: end }
 }

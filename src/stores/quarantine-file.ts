@@ -52,6 +52,7 @@ export function fileQuarantine(directory: string, options: FileQuarantineOptions
       }
     },
     release: ids => guarded('release', () => release(directory, ids)),
+    count: atMost => guarded('count', async () => Math.min((await currentIds(directory)).length, atMost)),
     describe: () => [`a file an entry in directory ${directory}`],
     async *inspect() {
       yield* await inspectDirectory(directory, 'the quarantine directory')

@@ -50,6 +50,7 @@ export function memoryQuarantine(options: MemoryQuarantineOptions = {}): MemoryQ
     async release(ids) {
       for (const id of ids) store.release(id)
     },
+    count: async atMost => Math.min(store.entries.size, atMost),
     async restore(entries) {
       for (const entry of entries) store.keep({ ...entry, id: store.nextEntryId() })
     },
