@@ -15,11 +15,15 @@ export interface GuardHost {
 
 /** Holds against positions that jump: whatever is passed over is accounted for before it is believed. */
 export class PositionGuard {
+  /** Where the skips lead whose check is under way. */
+  private readonly skipping = new Map<KafkaPartition, { to: number; done: Promise<void> }>()
+
   constructor(private readonly host: GuardHost) {}
 
   /** Whether the batch is the one that was to be read next; `'again'`: not surely, the next offset is to be asked for once more. */
   async admits(partition: KafkaPartition, batch: FetchedBatch): Promise<boolean | 'again'> {
     const { host } = this
+    await this.skipping.get(partition)?.done
     const { next } = partition
     const verdict = partition.judge(batch)
     if (verdict === 'take') return true
@@ -34,10 +38,26 @@ export class PositionGuard {
   }
 
   /** Control records moved the position. Believed only where the partition still begins before: else what lay there was removed. */
-  async skip(partition: KafkaPartition, to: number): Promise<void> {
-    if (!(await this.isEmpty(partition, partition.next, to))) return
-    partition.next = to
-    this.host.advance(partition, to)
+  skip(partition: KafkaPartition, to: number): Promise<void> {
+    const earlier = this.skipping.get(partition)
+    // One behind another, at the end of the partition: nothing comes later that would tell of it again.
+    if (earlier !== undefined) {
+      earlier.to = Math.max(earlier.to, to)
+      return earlier.done
+    }
+    const skip = { to, done: Promise.resolve() }
+    this.skipping.set(partition, skip)
+    skip.done = this.pass(partition, skip).finally(() => this.skipping.delete(partition))
+    return skip.done
+  }
+
+  private async pass(partition: KafkaPartition, skip: { readonly to: number }): Promise<void> {
+    while (partition.next < skip.to) {
+      const { to } = skip
+      if (!(await this.isEmpty(partition, partition.next, to))) return
+      partition.next = to
+      this.host.advance(partition, to)
+    }
   }
 
   /** Whether there is no record from `from` up to `to`, or none any more and that is reported. False, too, where it became idle to ask. */
