@@ -139,7 +139,7 @@ export class LocalKafka implements RunningServer {
         .map(pair => pair.join(':'))
         .join(','),
       'log.dirs': this.data,
-      ...SETTINGS,
+      ...brokerSettings,
     }
   }
 
@@ -200,7 +200,8 @@ export class LocalKafka implements RunningServer {
   }
 }
 
-const SETTINGS = {
+/** What every broker of the tests is set to; docker-compose.yml's too. */
+export const brokerSettings = {
   'num.partitions': '4',
   'offsets.topic.num.partitions': '1',
   'offsets.topic.replication.factor': '1',
