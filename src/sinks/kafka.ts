@@ -16,7 +16,7 @@ export interface KafkaSinkOptions<T> extends KafkaConnection {
   readonly topic: string | ((value: T, record: Envelope<T>) => string)
   /** Default `'keep'`: the record's, byte for byte. */
   readonly key?: 'keep' | ((value: T, record: Envelope<T>) => Uint8Array | string | null)
-  /** Default `'keep'`: the record's, byte for byte, with repeats. Those of one name come to stand together. */
+  /** Default `'keep'`: the record's, byte for byte, in their order, with repeats. */
   readonly headers?: 'keep' | ((value: T, record: Envelope<T>) => Iterable<readonly [name: string, value: Uint8Array | string]>)
   /** Default: bytes as they are, null as a tombstone, anything else as JSON. */
   readonly value?: (value: T, record: Envelope<T>) => Uint8Array | string | null

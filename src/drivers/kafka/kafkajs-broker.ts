@@ -1,15 +1,19 @@
 import type { FetchAsked, FetchDecoder } from './kafkajs-fetch.js'
 
 /** A request of kafkajs, and how its answer is read. */
-interface Exchange {
-  readonly request: { readonly apiVersion: number }
+export interface Exchange {
+  readonly request: { readonly apiVersion: number; readonly encode: () => Promise<object> }
   readonly response: { readonly decode: (bytes: Buffer) => Promise<object>; readonly parse: (decoded: object) => Promise<object> }
 }
 type Lookup = (apiKey: number, definition: object) => (asked: object) => Exchange
 
-/** What of a broker of kafkajs a fetch goes through. */
-export interface FetchingBroker {
+/** What of a broker of kafkajs each request goes through. */
+export interface LookingUp {
   readonly lookupRequest: Lookup
+}
+
+/** What of a broker of kafkajs a fetch goes through. */
+export interface FetchingBroker extends LookingUp {
   readonly connectionPool: {
     getConnection(index: number): Promise<unknown>
     readonly pool: readonly { rejectRequests(error: Error): void }[]
@@ -47,7 +51,11 @@ export function ownFetches(
     const onStop = () => this.connectionPool.pool[FETCHING]!.rejectRequests(new Error('the consumer is being stopped'))
     stopping.addEventListener('abort', onStop, { once: true })
     try {
-      return await fetch.call(readingBy(decoders(asked), this), asked)
+      const decode = decoders(asked)
+      return await fetch.call(
+        exchanging(this, exchange => reading(exchange, decode)),
+        asked,
+      )
     } catch (error) {
       if (stopping.aborted) return nothing
       throw error
@@ -65,15 +73,15 @@ export function ownFetches(
   }
 }
 
-/** The broker, but for how the answer to its next fetch is read. */
-function readingBy(decode: FetchDecoder, broker: FetchingBroker): FetchingBroker {
+/** The broker, but for what its next request looks like, or how its answer is read. */
+export function exchanging<B extends LookingUp>(broker: B, change: (exchange: Exchange) => Exchange): B {
   const lookupRequest: Lookup = (apiKey, definition) => {
     const exchangeOf = broker.lookupRequest(apiKey, definition)
-    return asked => {
-      const exchange = exchangeOf(asked)
-      if (exchange.request.apiVersion !== FETCH_VERSION) return exchange
-      return { ...exchange, response: { ...exchange.response, decode } }
-    }
+    return asked => change(exchangeOf(asked))
   }
   return Object.create(broker, { lookupRequest: { value: lookupRequest } })
+}
+
+function reading(exchange: Exchange, decode: FetchDecoder): Exchange {
+  return exchange.request.apiVersion === FETCH_VERSION ? { ...exchange, response: { ...exchange.response, decode } } : exchange
 }

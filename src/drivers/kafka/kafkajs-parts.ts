@@ -1,4 +1,4 @@
-import type { CompressionTypes, ConsumerConfig, Kafka as KafkaClient, KafkaConfig, ProducerConfig } from 'kafkajs'
+import type { CompressionTypes, ConsumerConfig, Kafka as KafkaClient, KafkaConfig } from 'kafkajs'
 import type { Logger } from '../../core/log.js'
 
 /** What a commit is made on: kafkajs's own group, whose offset manager is of the generation of now. */
@@ -19,7 +19,6 @@ export interface Kafkajs {
     /** From now on no fetch is waited for: the consumer stops at once. */
     readonly letGo: () => void
   }
-  readonly murmur2: NonNullable<ProducerConfig['createPartitioner']>
   readonly compressions: typeof CompressionTypes
 }
 

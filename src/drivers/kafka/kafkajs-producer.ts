@@ -1,8 +1,9 @@
-import type { IHeaders, Producer as KafkajsProducer, Message, ProducerConfig } from 'kafkajs'
+import type { Producer as KafkajsProducer, Message } from 'kafkajs'
 import { MillraceError } from '../../core/errors.js'
 import type { OutgoingMessage, Producer, ProducerOptions } from './driver.js'
 import { brokerAnswerOf, kafkaError } from './kafka-error.js'
 import type { Kafkajs } from './kafkajs-parts.js'
+import { byKeyOrTurn, type Pick, TopicMessages, tellPartitions } from './kafkajs-produce.js'
 
 /** Brokers take 1 MiB a batch of one partition by default (max.message.bytes): a request stays below it with its own overhead. */
 const MAX_REQUEST_BYTES = 900_000
@@ -24,11 +25,14 @@ class IdempotentProducer implements Producer {
   private opened: Promise<KafkajsProducer> | undefined
   private last: Promise<unknown> = Promise.resolve()
   private isClosed = false
+  private readonly pick: Pick
 
   constructor(
     private readonly kafkajs: Kafkajs,
     private readonly options: ProducerOptions,
-  ) {}
+  ) {
+    this.pick = pickOf(options)
+  }
 
   async open(): Promise<KafkajsProducer> {
     this.opened ??= this.connect()
@@ -43,7 +47,7 @@ class IdempotentProducer implements Producer {
   private async connect(): Promise<KafkajsProducer> {
     const { kafkajs, options } = this
     const producer = kafkajs.client({ requestTimeout: options.requestTimeoutMs }).producer({
-      createPartitioner: partitionerOf(kafkajs, options),
+      createPartitioner: () => tellPartitions,
       idempotent: true,
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 },
@@ -99,12 +103,17 @@ class IdempotentProducer implements Producer {
         acks: -1,
         timeout: this.options.requestTimeoutMs,
         compression: compression[this.options.compression],
-        topicMessages: byTopic(messages),
+        topicMessages: byTopic(messages).map(([topic, of]) => ({ topic, messages: this.messagesOf(topic, of) })),
       })
     } catch (error) {
       await this.reset()
       throw error
     }
+  }
+
+  private messagesOf(topic: string, messages: readonly OutgoingMessage[]): Message[] {
+    // Not an array, though kafkajs's types say so.
+    return new TopicMessages(topic, messages, this.pick) as unknown as Message[]
   }
 
   private async reset(): Promise<void> {
@@ -151,63 +160,18 @@ function bytesOf({ key, value, headers }: OutgoingMessage): number {
   return bytes
 }
 
-type Partitioner = ReturnType<NonNullable<ProducerConfig['createPartitioner']>>
-/** A message on its way: the partition stays once it is picked, else a second try could send it elsewhere under the number of another. */
-type Sending = Message & { partition?: number; readonly outgoing: OutgoingMessage }
-
-function partitionerOf(kafkajs: Kafkajs, { partitioner = 'murmur2' }: ProducerOptions): () => Partitioner {
-  return () => {
-    const murmur2 = kafkajs.murmur2()
-    const pick: Partitioner =
-      partitioner === 'murmur2'
-        ? murmur2
-        : ({ message, partitionMetadata }) => partitioner((message as Sending).outgoing, partitionMetadata.length)
-    return given => {
-      const message = given.message as Sending
-      message.partition ??= pick(given)
-      return message.partition
-    }
+function byTopic(messages: readonly OutgoingMessage[]): readonly (readonly [topic: string, messages: readonly OutgoingMessage[]])[] {
+  const [first] = messages
+  if (messages.every(({ topic }) => topic === first!.topic)) return messages.length === 0 ? [] : [[first!.topic, messages]]
+  const found = new Map<string, OutgoingMessage[]>()
+  for (const message of messages) {
+    const of = found.get(message.topic)
+    if (of === undefined) found.set(message.topic, [message])
+    else of.push(message)
   }
+  return [...found]
 }
 
-function byTopic(messages: readonly OutgoingMessage[]): { topic: string; messages: Sending[] }[] {
-  const found = new Map<string, Sending[]>()
-  for (const outgoing of messages) {
-    const of = found.get(outgoing.topic)
-    if (of === undefined) found.set(outgoing.topic, [sending(outgoing)])
-    else of.push(sending(outgoing))
-  }
-  return [...found].map(([topic, of]) => ({ topic, messages: of }))
-}
-
-function sending(outgoing: OutgoingMessage): Sending {
-  const { key, value, headers, partition, timestamp } = outgoing
-  return {
-    outgoing,
-    key: bufferOf(key),
-    value: bufferOf(value),
-    headers: headers.length === 0 ? noHeaders : headersOf(headers),
-    ...(partition !== undefined && { partition }),
-    ...(timestamp !== undefined && { timestamp: String(timestamp) }),
-  }
-}
-
-const noHeaders: IHeaders = Object.freeze({})
-
-function headersOf(headers: OutgoingMessage['headers']): IHeaders {
-  const found: Record<string, Buffer | Buffer[]> = Object.create(null)
-  for (const [name, value] of headers) {
-    const before = found[name]
-    const bytes = bufferOf(value)!
-    if (before === undefined) found[name] = bytes
-    else if (Array.isArray(before)) before.push(bytes)
-    else found[name] = [before, bytes]
-  }
-  return found
-}
-
-/** kafkajs writes what is no Buffer as text. */
-function bufferOf(bytes: Uint8Array | null): Buffer | null {
-  if (bytes === null || Buffer.isBuffer(bytes)) return bytes
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+function pickOf({ partitioner = 'murmur2' }: ProducerOptions): Pick {
+  return partitioner === 'murmur2' ? byKeyOrTurn() : (message, partitions) => partitioner(message, partitions.length)
 }

@@ -10,6 +10,7 @@ import { type FetchParts, fetchDecoders } from './kafkajs-fetch.js'
 import { joinKafkajsGroup } from './kafkajs-group.js'
 import { openKafkajsInspector } from './kafkajs-inspector.js'
 import { type CommittingGroup, type Kafkajs, shortRetry } from './kafkajs-parts.js'
+import { ownProduces, type ProducingBroker } from './kafkajs-produce.js'
 import { openKafkajsProducer } from './kafkajs-producer.js'
 import { oauthBearer } from './oauthbearer.js'
 import { TroubleLog } from './trouble-log.js'
@@ -40,13 +41,14 @@ interface OffsetManager {
 
 mendIdleTimer()
 mendRefusals()
-const { CompressionCodecs, CompressionTypes, Kafka, logLevel, PartitionAssigners, Partitioners } =
-  require('kafkajs') as typeof import('kafkajs')
+const { CompressionCodecs, CompressionTypes, Kafka, logLevel, PartitionAssigners } = require('kafkajs') as typeof import('kafkajs')
 /** The clusters of our own consumers: what is mended for those alone goes by it, whatever else uses kafkajs in this process. */
 const ours = new WeakSet<object>()
 const groups = rememberGroups()
+const Broker = require('kafkajs/src/broker/index.js') as { readonly prototype: FetchingBroker & ProducingBroker }
+ownProduces(Broker.prototype)
 const fetchesOf = ownFetches(
-  (require('kafkajs/src/broker/index.js') as { readonly prototype: FetchingBroker }).prototype,
+  Broker.prototype,
   fetchDecoders({
     Decoder: require('kafkajs/src/protocol/decoder.js'),
     decodeMessages: require('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js'),
@@ -69,7 +71,6 @@ export const kafkajsDriver: MakeDriver = (connection, log): KafkaDriver => {
       const troubles = new TroubleLog(log)
       return watchedConsumer(client({}, troubles), given, troubles)
     },
-    murmur2: Partitioners.DefaultPartitioner,
     compressions: CompressionTypes,
   }
   return {
