@@ -1,24 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin as KafkajsAdmin } from 'kafkajs'
 import { MillraceError } from '../../core/errors.js'
 import type { Admin } from './driver.js'
-import { kafkaError } from './kafka-error.js'
+import { brokerAnswerOf, kafkaError } from './kafka-error.js'
 import type { Kafkajs } from './kafkajs-parts.js'
 
 const MAX_SHOWN = 20
+const movedAnswers = new Set(['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE', 'REPLICA_NOT_AVAILABLE', 'FENCED_LEADER_EPOCH'])
+const MOVED_ATTEMPTS = 6
+const MOVED_PAUSE_MS = 200
 
 /** Asks the cluster. */
 export async function openKafkajsAdmin(kafkajs: Kafkajs): Promise<Admin & { known(topic: string): Promise<unknown> }> {
-  const admin = kafkajs.client().admin()
-  try {
-    await admin.connect()
-  } catch (error) {
-    await admin.disconnect().catch(() => {})
-    throw kafkaError(error, { cluster: kafkajs.name, doing: 'connect' })
-  }
+  let admin = await connected(kafkajs)
   const asked = new Set<Promise<unknown>>()
   let isClosed = false
   const ask = async <T>(doing: string, question: () => Promise<T>, topic?: string, groupId?: string): Promise<T> => {
-    const asking = isClosed ? Promise.reject(new Error('the connection was closed')) : question()
+    const asking = isClosed ? Promise.reject(new Error('the connection was closed')) : settled(question)
     asked.add(asking)
     try {
       return await asking
@@ -26,6 +24,20 @@ export async function openKafkajsAdmin(kafkajs: Kafkajs): Promise<Admin & { know
       throw await named(kafkaError(error, { cluster: kafkajs.name, doing, topic, groupId }), admin)
     } finally {
       asked.delete(asking)
+    }
+  }
+  /** Asks again where a leader has moved, or is just beginning: by a fresh client, for kafkajs keeps who leads for five minutes. */
+  const settled = async <T>(question: () => Promise<T>): Promise<T> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await question()
+      } catch (error) {
+        if (attempt === MOVED_ATTEMPTS || !movedAnswers.has(brokerAnswerOf(error) ?? '')) throw error
+      }
+      await sleep(MOVED_PAUSE_MS)
+      const old = admin
+      admin = await connected(kafkajs)
+      await old.disconnect()
     }
   }
   const known = (topic: string) => ask(`look for topic ${topic}`, () => admin.fetchTopicMetadata({ topics: [topic] }), topic)
@@ -63,6 +75,17 @@ export async function openKafkajsAdmin(kafkajs: Kafkajs): Promise<Admin & { know
       isClosed = true
       await disconnected
     },
+  }
+}
+
+async function connected(kafkajs: Kafkajs): Promise<KafkajsAdmin> {
+  const admin = kafkajs.client().admin()
+  try {
+    await admin.connect()
+    return admin
+  } catch (error) {
+    await admin.disconnect().catch(() => {})
+    throw kafkaError(error, { cluster: kafkajs.name, doing: 'connect' })
   }
 }
 
