@@ -36,8 +36,8 @@ export async function importFile(file: string, directory: string): Promise<unkno
 
 /** Loaders tell by which files they came, and parsers put the place into a line of its own. */
 function inOneLine(error: Error): Error {
-  const message = error.message.replace(/\s*Require stack:[\s\S]*/, '').replace(/\s*\n\s*/g, ' ')
-  return message === error.message ? error : new Error(message, { cause: error })
+  error.message = error.message.replace(/\s*Require stack:[\s\S]*/, '').replace(/\s*\n\s*/g, ' ')
+  return error
 }
 
 const instances = new Map<string, Promise<Jiti>>()

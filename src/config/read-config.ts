@@ -55,9 +55,9 @@ const ofToml: Read = async file => {
   })(file)
 }
 
-/** The lines around the place, which parsers show, may hold a secret. */
+/** The lines around the place, which parsers show, may hold a secret; so the error itself is not kept as a cause. */
 function withoutFrame(error: Error, place = ''): Error {
-  return new SyntaxError(`${error.message.split('\n')[0]!.replace(/[\s:]+$/, '')}${place}`, { cause: error })
+  return new SyntaxError(`${error.message.split('\n')[0]!.replace(/[\s:]+$/, '')}${place}`)
 }
 
 const readers: Readonly<Record<string, Read>> = {
@@ -86,7 +86,7 @@ function jsonOf(text: string): unknown {
   } catch (error) {
     const reason = (error as Error).message.replace(/,? (\.\.\.)?"[\s\S]*| (in JSON )?at position [\s\S]*/, '')
     const before = text.slice(0, viableLength(text)).split('\n')
-    throw new SyntaxError(`${reason} at line ${before.length}, column ${before.at(-1)!.length + 1}`, { cause: error })
+    throw new SyntaxError(`${reason} at line ${before.length}, column ${before.at(-1)!.length + 1}`)
   }
 }
 

@@ -47,9 +47,23 @@ const userOfUrl = /\b([a-z][a-z0-9+.-]*:\/\/)([^\s:@/?#"'`<>]*):([^\s"'`<>]*)@/g
 const tokenOfUrl = /\b(https?:\/\/)[^\s:@/?#"'`<>]+@/gi
 const pem = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----[\s\S]*?(?:-----END \1-----|$)/g
 const scheme = /\b(bearer|basic|digest|negotiate|apikey)(\s+)[\w.~+/=:-]{8,}/gi
-/** `name=value`, `name: value`, `"name": "value"`; a value may be quoted, and escape its quotes. */
-const pair =
-  /(["']?)([\w$.-]{2,80})\1(\s*(?:=>|[:=])\s*)("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.|'')*'?|\\"(?:[^"\\]|\\[^"])*(?:\\")?|(?:(?:bearer|basic|digest)\s+)?[^\s"'`,;&)\]}]+)/gi
+/** `name=value`, `name: value`, `"name": "value"`, and the same within a text within JSON (`\"name\":\"value\"`). */
+const pair = new RegExp(
+  String.raw`(\\*["']|)([\w$.-]{2,80})\1(\s*(?:=>|[:=])\s*)(` +
+    [
+      // From an escaped quote up to the next that is escaped as often.
+      String.raw`(\\+["'])[\s\S]*?(?:(?<!\\)\5|$)`,
+      // Quotes, within which they may be escaped or doubled.
+      String.raw`"(?:[^"\\]|\\[\s\S])*"?`,
+      String.raw`'(?:[^'\\]|\\[\s\S]|'')*'?`,
+      String.raw`(?:bearer|basic|digest)\s+[^\s"']+`,
+      // libpq reads up to the next space; what follows a colon is mostly one of a list.
+      String.raw`(?<==\s*)[^\s"'&]+`,
+      String.raw`[^\s"',;&)\]}]+`,
+    ].join('|') +
+    ')',
+  'gi',
+)
 
 function hideShapes(text: string): string {
   // Each is looked for only where it can be: most lines of a log have none.
@@ -63,6 +77,6 @@ function hidePair(found: string, quote: string, key: string, between: string, va
   // What looks like a value may hold a pair of its own: `failed: password=…`.
   if (!isSecretKey(key)) return `${quote}${key}${quote}${between}${value.replace(pair, hidePair)}`
   if (value === HIDDEN || /^(true|false|null|undefined|\[|\{)/.test(value)) return found
-  const open = /^(\\"|"|')/.exec(value)?.[0] ?? ''
+  const open = /^\\*["']/.exec(value)?.[0] ?? ''
   return `${quote}${key}${quote}${between}${open}${HIDDEN}${open}`
 }
