@@ -14,8 +14,11 @@ export interface ActorTotals {
 /** Of a pipeline that has not run. */
 export const noTotals: ActorTotals = { delivered: 0, skipped: 0, quarantined: 0, reasons: {}, quarantinedBy: {} }
 
-/** The totals with a run's counts added. */
-export function added(totals: ActorTotals, run: RunSnapshot): ActorTotals {
+/** The totals with those of a run, or of another, added. */
+export function added(
+  totals: ActorTotals,
+  run: Pick<RunSnapshot, 'delivered' | 'skipped' | 'quarantined' | 'reasons' | 'quarantinedBy'>,
+): ActorTotals {
   return {
     delivered: totals.delivered + run.delivered,
     skipped: totals.skipped + run.skipped,

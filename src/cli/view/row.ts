@@ -1,4 +1,5 @@
 import type { ActorSnapshot } from '../../runtime/supervisor-actor.js'
+import type { SharedSnapshot } from '../run/merge-snapshots.js'
 
 /** One pipeline at one moment, as it is shown. */
 export interface Row {
@@ -34,6 +35,13 @@ export class Rows {
   }
 }
 
+/** With what a waiting one waits for, and how many workers are at it. */
+function stateOf(actor: Pick<SharedSnapshot, 'state' | 'waitingFor'> & Partial<Pick<SharedSnapshot, 'workers'>>): string {
+  const { state, waitingFor, workers } = actor
+  if (state === 'running' && workers !== undefined) return `${state} ${workers.running}/${workers.of}`
+  return waitingFor === null || waitingFor === 'infrastructure' ? state : `${state} (${waitingFor})`
+}
+
 const RATE_MS = 5_000
 
 /** What was seen of one pipeline. */
@@ -41,7 +49,7 @@ class Course {
   private readonly seen: { readonly at: number; readonly settled: number }[] = []
   private whole = 0
 
-  row({ name, state, waitingFor, totals, run }: ActorSnapshot, now: number): Row {
+  row({ name, state, waitingFor, totals, run, ...shared }: ActorSnapshot | SharedSnapshot, now: number): Row {
     const { delivered, skipped, quarantined } = totals
     // Opening a database takes its time, which tells nothing of the rate.
     if (run !== null && state !== 'starting') this.see(now, delivered + skipped + quarantined)
@@ -51,7 +59,7 @@ class Course {
     const rate = isOver ? null : this.rate()
     return {
       name,
-      state: waitingFor === null || waitingFor === 'infrastructure' ? state : `${state} (${waitingFor})`,
+      state: stateOf({ state, waitingFor, ...shared }),
       delivered,
       quarantined,
       rate,
