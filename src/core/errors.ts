@@ -100,6 +100,10 @@ export const errorTable = {
   MILL_QUARANTINE_PREFIX: entry<{ quarantine: string; id: string; kept: number; bytes: number }>(
     d => `entry ${d.id} of ${d.quarantine} keeps only the first ${d.kept} of ${d.bytes} bytes, so it cannot be replayed`,
   ),
+  MILL_ENTRY_INVALID: entry<{ from: string; line: number; reason: string }>(
+    d => `line ${d.line} of ${d.from} is no entry of a quarantine: ${d.reason}`,
+  ),
+  MILL_RESTORE_UNSUPPORTED: entry<{ quarantine: string }>(d => `${d.quarantine} takes no entries in: it has no restore`),
   MILL_RECORD_FAILED: entry<{ origin: string; stage: string; reason: string }>(
     d => `record ${d.origin} failed in ${d.stage}: ${d.reason} (onFailure is 'halt')`,
   ),

@@ -4,6 +4,7 @@ import { option, resolveOptions } from '../core/options.js'
 import type { Quarantine, QuarantineFilter } from '../core/quarantine.js'
 import type { Codec, Incoming, Settlement, Source, SourceOf } from '../core/source.js'
 import type { Pipeline, Sources } from '../runtime/pipeline.js'
+import type { RunPlan } from '../runtime/plan.js'
 import type { PipelineRun } from '../runtime/run.js'
 import { planOf, startPipeline } from '../runtime/start.js'
 import { quarantinedSource } from '../sources/quarantined.js'
@@ -30,6 +31,18 @@ export interface ReplayOptions {
  * @throws {MillraceError} `MILL_OPTION_INVALID` for wrong options, or a pipeline that `definePipeline` did not make.
  */
 export function replay<S extends Sources>(pipeline: Pipeline<S>, options: ReplayOptions): PipelineRun {
+  return replayInto(pipeline, options, {})
+}
+
+/**
+ * A replay with another sink or failure policy in the place of the pipeline's own: to try what would become of the entries.
+ * @internal
+ */
+export function replayInto<S extends Sources>(
+  pipeline: Pipeline<S>,
+  options: ReplayOptions,
+  parts: Partial<Pick<RunPlan, 'sink' | 'onFailure'>>,
+): PipelineRun {
   const { from, where, ...start } = resolveOptions<ReplayOptions>(`replay of ${pipeline.name}`, options, {
     from: option.object('a quarantine'),
     where: option.object('a filter', { optional: true }),
@@ -43,7 +56,7 @@ export function replay<S extends Sources>(pipeline: Pipeline<S>, options: Replay
     const replayed = quarantinedSource(plan.isNamed ? ofSource(from, name) : from, filter)
     return [name, codec === undefined ? replayed : decoded(replayed, codec)] as const
   })
-  return startPipeline(pipeline, start, { sources: Object.fromEntries(sources), isReplay: true })
+  return startPipeline(pipeline, start, { sources: Object.fromEntries(sources), isReplay: true, ...parts })
 }
 
 /** A quarantine as one of several named sources sees it: only what came from there. */
