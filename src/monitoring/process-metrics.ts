@@ -26,7 +26,7 @@ export function addProcessMetrics(registry: Registry): void {
   })
   let before: EventLoopUtilization = performance.eventLoopUtilization()
   new Gauge({
-    name: 'nodejs_eventloop_utilization',
+    name: 'millrace_eventloop_utilization',
     help: 'The part of the time since the last scrape in which the event loop was busy, 0 to 1',
     registers,
     collect() {

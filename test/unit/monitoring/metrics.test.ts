@@ -55,6 +55,7 @@ describe('the metrics of a pipeline', () => {
     await clock.advance(5_000)
     const now = await page()
     expect(valueOf(now, 'millrace_in_flight_records')).toBe(3)
+    expect(valueOf(now, 'millrace_in_flight_records_limit')).toBe(20)
     expect(valueOf(now, 'millrace_in_flight_bytes')).toBe(300)
     expect(valueOf(now, 'millrace_oldest_unsettled_seconds')).toBe(5)
     expect(valueOf(now, 'millrace_batch_records_count')).toBe(2)
@@ -218,7 +219,7 @@ describe('the metrics of a pipeline', () => {
     const now = await first.page()
     expect(valueOf(now, 'process_resident_memory_bytes')).toBeGreaterThan(10_000_000)
     expect(valueOf(now, 'process_cpu_seconds_total')).toBeGreaterThan(0)
-    expect(valueOf(now, 'nodejs_eventloop_utilization')).toBeLessThanOrEqual(1)
+    expect(valueOf(now, 'millrace_eventloop_utilization')).toBeLessThanOrEqual(1)
     expect(now.samples.find(({ name }) => name === 'millrace_info')?.labels).toEqual({ version: expect.stringMatching(/^\d+\.\d+\.\d+/) })
   })
 
