@@ -1,7 +1,7 @@
 import { nearest, shown } from '../core/options.js'
 import { checkShape, type Show } from './check-shape.js'
 import type { Problem } from './config-error.js'
-import { type ConfigPath, pathText } from './config-path.js'
+import { type ConfigPath, pathText, renamed } from './config-path.js'
 import { schemaOf } from './config-schema.js'
 import { findSecrets } from './find-secrets.js'
 import { interpolate } from './interpolate.js'
@@ -25,6 +25,8 @@ export interface CheckedConfig {
   readonly problems: readonly Problem[]
   /** Keys that were misspelled: from the path that was meant to the one that was written. `pipelines` have the first. */
   readonly misspelled: ReadonlyMap<string, string>
+  /** Where values are wrong, by the paths that were meant. */
+  readonly wrong: readonly string[]
   readonly secrets: readonly string[]
 }
 
@@ -52,8 +54,10 @@ export async function checkConfig(raw: Readonly<Record<string, unknown>>, { kind
   const unresolved = new Set(problems.map(({ path }) => path))
   // A text whose value is missing is not wrong in another way as well.
   const shape = checkShape(schemaOf(kinds), judged, whole, show)
+  const meant = new Map([...shape.misspelled].map(([right, written]) => [written, right]))
+  const wrong = [...problems.map(({ path }) => renamed(path, meant)), ...shape.wrong]
   problems.push(...shape.problems.filter(({ path }) => !unresolved.has(path)))
-  return { value, pipelines, problems, misspelled: shape.misspelled, secrets }
+  return { value, pipelines, problems, misspelled: shape.misspelled, wrong, secrets }
 }
 
 /** What is wrong with that by which a pipeline is known: its `use`, or in code its name. */

@@ -15,6 +15,8 @@ export interface Shape {
   readonly problems: readonly Problem[]
   /** Keys that were misspelled: from the path that was meant to the one that was written. In the value they bear the name that was meant. */
   readonly misspelled: ReadonlyMap<string, string>
+  /** Where values are wrong, by the paths that were meant. */
+  readonly wrong: readonly string[]
 }
 
 /**
@@ -80,9 +82,10 @@ function pathOf(pointer: string, root: unknown): ConfigPath {
     })
 }
 
-/** The problems of a value, of which one stands at each place. */
+/** The problems of a value: of each place one of its key, and one of what stands there. */
 class Checked {
   private readonly problems = new Map<string, Problem>()
+  private readonly wrong: string[] = []
   /** By the path that was meant: its steps, and the key that was written. */
   private readonly misspelled = new Map<string, { readonly meant: ConfigPath; readonly key: string }>()
 
@@ -113,15 +116,10 @@ class Checked {
     for (const error of told) {
       if (choices.some(choice => error.schemaPath.startsWith(choice))) continue
       if (error.keyword === 'additionalProperties') this.addUnknown(error)
-      else this.add(this.problemOf(error))
+      else this.addValue(error)
     }
     const misspelled = [...this.misspelled].map(([path, { meant }]) => [path, this.written(meant)] as const)
-    return { problems: [...this.problems.values()], misspelled: new Map(misspelled) }
-  }
-
-  private add(problem: Problem): void {
-    // Of a text that is too short, and does not match either, the first says enough.
-    if (!this.problems.has(problem.path)) this.problems.set(problem.path, problem)
+    return { problems: [...this.problems.values()], misspelled: new Map(misspelled), wrong: this.wrong }
   }
 
   private unknownKey({ instancePath, params, parentSchema }: ErrorObject) {
@@ -133,29 +131,33 @@ class Checked {
 
   private addUnknown(error: ErrorObject): void {
     const { path, key, names, suggestion } = this.unknownKey(error)
-    this.add({
-      path: pathText([...this.writtenSteps(path), key]),
+    const written = pathText([...this.writtenSteps(path), key])
+    if (suggestion === undefined) this.wrong.push(pathText([...path, key]))
+    this.problems.set(`key ${written}`, {
+      path: written,
       expected: suggestion === undefined ? `a known key (there are: ${names.join(', ')})` : 'a known key',
       given: this.show((error.data as Record<string, unknown>)[key], [...path, key]),
       ...(suggestion !== undefined && { suggestion }),
     })
   }
 
-  private problemOf({ keyword, instancePath, params, parentSchema, data }: ErrorObject): Problem {
-    const path = pathOf(instancePath, this.root)
+  private addValue({ keyword, instancePath, params, parentSchema, data }: ErrorObject): void {
     const schema = parentSchema as JsonSchema
-    if (keyword === 'required') {
-      const key = (params as { missingProperty: string }).missingProperty
-      return { path: this.written([...path, key]), expected: expectationOf(schema.properties?.[key]), given: 'nothing' }
+    const missing = keyword === 'required' ? (params as { missingProperty: string }).missingProperty : undefined
+    const at = pathOf(instancePath, this.root)
+    const path = missing === undefined ? at : [...at, missing]
+    const written = this.written(path)
+    // Of a text that is too short, and does not match either, the first says enough.
+    if (this.problems.has(written)) return
+    this.wrong.push(pathText(path))
+    if (missing !== undefined) {
+      this.problems.set(written, { path: written, expected: expectationOf(schema.properties?.[missing]), given: 'nothing' })
+      return
     }
     const values = [schema['enum'] ?? schema['examples'] ?? []].flat().filter(value => typeof value === 'string')
     const suggestion = typeof data === 'string' ? nearest(data, values) : undefined
-    return {
-      path: this.written(path),
-      expected: expectationOf(schema),
-      given: this.show(data, path),
-      ...(suggestion !== undefined && { suggestion }),
-    }
+    const given = this.show(data, path)
+    this.problems.set(written, { path: written, expected: expectationOf(schema), given, ...(suggestion !== undefined && { suggestion }) })
   }
 
   /** A path with its keys as they were written. */

@@ -11,3 +11,23 @@ export function pathText(path: ConfigPath): string {
   }
   return text
 }
+
+/** One path after another: the second may begin with an index. */
+export function joined(path: string, next: string): string {
+  if (path === '' || next === '') return path + next
+  return next.startsWith('[') ? path + next : `${path}.${next}`
+}
+
+/** Whether a path is another, or leads into it. */
+export function isWithin(path: string, outer: string): boolean {
+  return path.startsWith(outer) && /^($|[.[])/.test(path.slice(outer.length))
+}
+
+/** A path with the keys that another path has instead. */
+export function renamed(path: string, names: ReadonlyMap<string, string>): string {
+  // The longest first: it says of the keys around it too what they are called.
+  for (const [from, to] of [...names].sort(([a], [b]) => b.length - a.length)) {
+    if (isWithin(path, from)) return to + path.slice(from.length)
+  }
+  return path
+}

@@ -1,4 +1,5 @@
 import type { PipelineKind } from './kind.js'
+import { isPlainObject } from './plain-object.js'
 
 /** A JSON Schema as the config's is written: draft-07, which editors know. */
 export interface JsonSchema {
@@ -167,10 +168,9 @@ function schemaOfKind({ name, summary, schema }: PipelineKind): JsonSchema {
 export function withDefaults(schema: JsonSchema, value: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const result: Record<string, unknown> = Object.fromEntries(Object.entries(value))
   for (const [key, of] of Object.entries(schema.properties ?? {})) {
-    const given = Object.hasOwn(result, key) ? result[key] : undefined
-    if (given === undefined && 'default' in of) result[key] = structuredClone(of['default'])
-    else if (typeof given === 'object' && given !== null && !Array.isArray(given) && of.properties)
-      result[key] = withDefaults(of, given as Record<string, unknown>)
+    if (!Object.hasOwn(result, key) && 'default' in of) result[key] = structuredClone(of['default'])
+    const inner = Object.hasOwn(result, key) ? result[key] : undefined
+    if (isPlainObject(inner) && of.properties) result[key] = withDefaults(of, inner)
   }
   return result
 }

@@ -3,7 +3,8 @@ import { shown } from '../core/options.js'
 import type { Pipeline } from '../runtime/pipeline.js'
 import { checkConfig } from './check-config.js'
 import type { ResolvedConfig } from './config.js'
-import { ConfigError } from './config-error.js'
+import { ConfigError, type Problem } from './config-error.js'
+import { type ConfigPath, pathText } from './config-path.js'
 import { type JsonSchema, schemaOf, withDefaults } from './config-schema.js'
 import type { PipelineKind } from './kind.js'
 import { PipelineMaker } from './pipeline-maker.js'
@@ -72,20 +73,18 @@ function wanted(raw: Readonly<Record<string, unknown>>, only: readonly string[] 
   return { ...raw, pipelines: Object.fromEntries(Object.entries(pipelines).filter(([name]) => only.includes(name))) }
 }
 
-/** As the file has them: by pipeline, and what is missing last. */
-function inOrder<P extends { readonly path: string }>(problems: readonly P[], value: Readonly<Record<string, unknown>>): P[] {
-  const { pipelines } = value
-  const order = [
-    '',
-    ...Object.keys(value).flatMap(key =>
-      key === 'pipelines' && isPlainObject(pipelines) ? Object.keys(pipelines).map(name => `pipelines.${name}`) : [key],
-    ),
-  ]
-  const rank = ({ path }: P) => {
-    const at = order.findIndex(prefix => prefix === path || (prefix !== '' && path.startsWith(`${prefix}.`)))
-    return at < 0 ? order.length : at
-  }
-  return problems.toSorted((a, b) => rank(a) - rank(b))
+/** As the file has them; what is missing there stands right after what it is missing in. */
+function inOrder(problems: readonly Problem[], value: unknown): Problem[] {
+  const order = new Map<string, number>()
+  number(value, [], order)
+  const rank = (path: string): number => order.get(path) ?? rank(path.replace(/(^|\.)[^.[\]]+$|\["?[^"]*"?\]$|.$/, '')) + 0.5
+  return problems.toSorted((a, b) => rank(a.path) - rank(b.path))
+}
+
+function number(value: unknown, path: ConfigPath, into: Map<string, number>): void {
+  into.set(pathText(path), into.size)
+  if (Array.isArray(value)) for (const [i, item] of value.entries()) number(item, [...path, i], into)
+  else if (isPlainObject(value)) for (const [key, item] of Object.entries(value)) number(item, [...path, key], into)
 }
 
 function resolved(

@@ -5,12 +5,11 @@ import type { Pipeline } from '../runtime/pipeline.js'
 import type { CheckedConfig } from './check-config.js'
 import type { PipelineFactory } from './config.js'
 import { ConfigError, type Problem } from './config-error.js'
-import { pathText } from './config-path.js'
+import { isWithin, joined, pathText, renamed } from './config-path.js'
 import { type JsonSchema, withDefaults } from './config-schema.js'
 import type { PipelineKind } from './kind.js'
 import { loadModule } from './load-module.js'
 import { isPipelineLike, isPlainObject } from './plain-object.js'
-import { joined } from './problems-of.js'
 import { redactText } from './redact-text.js'
 
 /** Makes the pipelines of a config, each once. Imports modules; opens nothing. */
@@ -32,17 +31,13 @@ export class PipelineMaker {
     return made
   }
 
-  /** What is wrong in making all of them; of those that have problems already, only what does not hang on these is made. */
-  async problems({ problems: known, misspelled }: Pick<CheckedConfig, 'problems' | 'misspelled'>): Promise<Problem[]> {
+  /** What is wrong in making all of them; where values are known to be wrong, only what does not hang on these is made. */
+  async problems({ wrong, misspelled }: Pick<CheckedConfig, 'wrong' | 'misspelled'>): Promise<Problem[]> {
     const found: Problem[] = []
-    const meant = new Map([...misspelled].map(([right, written]) => [written, right]))
     for (const name of Object.keys(this.pipelines)) {
       const base = pathText(['pipelines', name])
-      const wrong = known
-        .map(({ path }) => renamed(path, meant))
-        .filter(path => isWithin(path, base))
-        .map(path => path.slice(base.length).replace(/^\./, ''))
-      found.push(...(wrong.length === 0 ? await this.problemsOf(name) : await this.furtherProblemsOf(name, wrong)))
+      const within = wrong.filter(path => isWithin(path, base)).map(path => path.slice(base.length).replace(/^\./, ''))
+      found.push(...(within.length === 0 ? await this.problemsOf(name) : await this.furtherProblemsOf(name, within)))
     }
     return found.map(problem => ({ ...problem, path: renamed(problem.path, misspelled) }))
   }
@@ -113,18 +108,6 @@ export class PipelineMaker {
     const expected = `one of ${known.join(', ')}${suggestion === undefined ? '' : ` (did you mean ${suggestion}?)`}`
     return new MillraceError('MILL_OPTION_INVALID', { where: this.file, option: 'pipeline', expected, given: shown(name) })
   }
-}
-
-/** Whether a path is another, or leads into it. */
-const isWithin = (path: string, outer: string): boolean => path.startsWith(outer) && /^($|[.[])/.test(path.slice(outer.length))
-
-/** A path with the keys that another path has instead. */
-function renamed(path: string, names: ReadonlyMap<string, string>): string {
-  // The longest first: it says of the keys around it too what they are called.
-  for (const [from, to] of [...names].sort(([a], [b]) => b.length - a.length)) {
-    if (isWithin(path, from)) return to + path.slice(from.length)
-  }
-  return path
 }
 
 type Options = Readonly<Record<string, unknown>>

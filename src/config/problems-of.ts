@@ -1,6 +1,7 @@
 import { errorText } from '../core/error-report.js'
 import { isMillraceError } from '../core/errors.js'
 import { ConfigError, type Problem } from './config-error.js'
+import { joined } from './config-path.js'
 
 /**
  * The problems that an error tells of, for those who make parts of options: its own, or the option that a part refused, or the error itself.
@@ -20,10 +21,4 @@ export function problemsOf(error: unknown, path: string, expected: string): Prob
     return [{ path: joined(path, option), expected: wanted, given: 'one that is not', ...(suggestion !== undefined && { suggestion }) }]
   }
   return [{ path, expected, given: errorText(error) }]
-}
-
-/** One path after another: the second may begin with an index. */
-export function joined(path: string, next: string): string {
-  if (path === '' || next === '') return path + next
-  return next.startsWith('[') ? path + next : `${path}.${next}`
 }
