@@ -27,10 +27,13 @@ describeOwnPostgres('members of a consumer group whose servers go away under loa
       await postgres.stop()
     })
 
-    it(
-      'wait for broker and Postgres, go on by themselves, hold no more than their bounds, lose nothing and double nothing',
-      () =>
-        inKafkaWorld({ program, kafka: new KafkaTools(broker.address), postgres: postgres.address }, async world => {
+    it.each([
+      ['with the ledger double nothing', true],
+      ['without the ledger write some again', false],
+    ])(
+      'wait for broker and Postgres, go on by themselves, hold no more than their bounds, lose nothing, and %s',
+      (_, ledger) =>
+        inKafkaWorld({ program, kafka: new KafkaTools(broker.address), postgres: postgres.address, ledger }, async world => {
           const members = [world.join(), world.join()]
           await world.progress(2_000)
           const before = members.map(member => member.most.rss)

@@ -106,6 +106,42 @@ describeKafka('kafkaSource names cause and fix', () => {
     expect(await kafka.committed(groupId, topic)).toEqual([3])
   })
 
+  it('of a record that fails where nothing keeps it: the run ends, and it comes again', async () => {
+    const topic = await kafka.createTopic()
+    const groupId = kafka.name('group')
+    await kafka.produce(
+      topic,
+      ['a', 'bad', 'c'].map(value => ({ value })),
+    )
+    const pipelineOf = (isMended: boolean) => {
+      const sink = memorySink<string>()
+      const pipeline = definePipeline({
+        name: 'halting',
+        source: kafkaSource({ brokers: kafka.brokers, topics: [topic], groupId }),
+        steps: records =>
+          records.pipe(
+            transform((value: Uint8Array | null) => {
+              const text = `${Buffer.from(value!)}`
+              if (text === 'bad' && !isMended) throw new Error('not to be had')
+              return text
+            }),
+          ),
+        sink,
+        onFailure: 'halt',
+      })
+      return { sink, run: pipeline.start() }
+    }
+    const failing = pipelineOf(false)
+    const error = await failing.run.finished.then(undefined, of => of)
+    expect(textOf(error)).toMatch(new RegExp(`${topic}/0.*1.*not to be had`, 's'))
+    expect((await kafka.committed(groupId, topic))[0] ?? 0).toBeLessThanOrEqual(1)
+    const mended = pipelineOf(true)
+    await reached(() => mended.sink.rows.includes('c'))
+    await mended.run.stop()
+    expect([...new Set([...failing.sink.rows, ...mended.sink.rows])].sort()).toEqual(['a', 'bad', 'c'])
+    expect(await kafka.committed(groupId, topic)).toEqual([3])
+  })
+
   describe('with a ledger', () => {
     const pipelineOf = (topic: string, groupId: string) =>
       definePipeline({
