@@ -2,13 +2,25 @@ import { Command, CommanderError } from 'commander'
 import { version } from '../core/version.js'
 import type { CommandFrame } from './command-frame.js'
 import { registerCheck } from './commands/check.js'
+import { registerDoctor } from './commands/doctor.js'
+import { registerExplain } from './commands/explain.js'
+import { registerLedger } from './commands/ledger.js'
 import { registerPrintConfig } from './commands/print-config.js'
+import { registerQuarantine } from './commands/quarantine.js'
 import { registerRun } from './commands/run.js'
 import { exitStatus, statusOf } from './exit-status.js'
 import type { Frame } from './frame.js'
 
 /** Each command puts itself into the program. What it needs it loads in its action, so that `--help` and `--version` stay quick. */
-const registered: readonly ((program: Command, frame: Frame) => void)[] = [registerRun, registerCheck, registerPrintConfig]
+const registered: readonly ((program: Command, frame: Frame) => void)[] = [
+  registerRun,
+  registerCheck,
+  registerPrintConfig,
+  registerDoctor,
+  registerExplain,
+  registerQuarantine,
+  registerLedger,
+]
 
 /**
  * Runs one command line.
