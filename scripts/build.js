@@ -16,8 +16,12 @@ try {
 }
 const { status } = spawnSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
 removeOrphans()
-// The page of all public names, from the declarations that were just written.
-if (status === 0) await import('./reference.js')
+if (status === 0) {
+  // The page of all public names, from the declarations that were just written; then what is made of the schema of the config.
+  await import('./reference.js')
+  const { writeConfigDocs } = await import('./config-docs.js')
+  await writeConfigDocs(root)
+}
 process.exit(status ?? 1)
 
 /** What was built of a file that is gone would be packed, and could still be imported. */
@@ -27,6 +31,8 @@ function removeOrphans() {
   for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
     const built = join(entry.parentPath, entry.name)
     const source = join(root, 'src', relative(dist, built)).replace(/\.(d\.ts|js)$/, '.ts')
-    if (entry.isFile() && !entry.name.startsWith('.') && !existsSync(source)) rmSync(built)
+    // The schema of the config has no source of its own: it is made of what was built.
+    const isMade = entry.name === 'config.schema.json'
+    if (entry.isFile() && !entry.name.startsWith('.') && !isMade && !existsSync(source)) rmSync(built)
   }
 }

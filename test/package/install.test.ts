@@ -49,16 +49,24 @@ describe('the package', () => {
   afterAll(() => rm(directory, { recursive: true, force: true }))
 
   it('holds the code, the pages and the licence, and nothing else', () => {
-    const expected = /^(dist\/.+\.(js|d\.ts)|docs\/.+|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/
+    const expected = /^(dist\/.+\.(js|d\.ts)|dist\/config\.schema\.json|docs\/.+|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/
     expect(files.filter(path => !expected.test(path))).toEqual([])
     expect(files).toEqual(
-      expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/testing/index.js', 'README.md', 'LICENSE', 'CHANGELOG.md']),
+      expect.arrayContaining([
+        'dist/index.js',
+        'dist/index.d.ts',
+        'dist/testing/index.js',
+        'dist/config.schema.json',
+        'README.md',
+        'LICENSE',
+        'CHANGELOG.md',
+      ]),
     )
   })
 
   it('holds nothing that the sources no longer have', async () => {
     const sources = files
-      .filter(path => path.startsWith('dist/'))
+      .filter(path => path.startsWith('dist/') && path !== 'dist/config.schema.json')
       .map(path => path.replace(/^dist\//, 'src/').replace(/\.(d\.ts|js)$/, '.ts'))
     const stale: string[] = []
     for (const path of new Set(sources)) await stat(join(root, path)).catch(() => stale.push(path))
