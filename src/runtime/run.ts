@@ -112,8 +112,6 @@ export class Run implements PipelineRun {
 
   snapshot(): RunSnapshot {
     const { engine } = this
-    const lag = new Map<string, number>()
-    for (const reader of engine.readers) for (const [partition, records] of reader.lag) lag.set(`${reader.name} ${partition}`, records)
     return {
       ...this.summary(),
       quarantinedBy: this.tally.quarantinedBy,
@@ -123,7 +121,7 @@ export class Run implements PipelineRun {
       heldRecords: engine.holds.records,
       holes: engine.holes,
       oldestUnsettledMs: engine.oldest === null ? 0 : Math.max(0, this.clock.now() - engine.oldest.receivedAt),
-      lag,
+      lag: this.lag,
     }
   }
 
@@ -149,6 +147,19 @@ export class Run implements PipelineRun {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop().catch(() => {})
+  }
+
+  private get lag(): ReadonlyMap<string, number> {
+    const lag = new Map<string, number>()
+    for (const reader of this.engine.readers) {
+      try {
+        for (const [partition, positions] of reader.lag) lag.set(`${reader.name} ${partition}`, positions)
+      } catch (error) {
+        // A snapshot is asked for by who watches: a source that cannot say must not end what it tells of.
+        this.log.debug('a source cannot tell its lag', { source: reader.name, error: errorText(error) })
+      }
+    }
+    return lag
   }
 
   private get state(): RunState {

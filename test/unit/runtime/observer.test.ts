@@ -141,6 +141,20 @@ describe('whoever watches a run', () => {
   })
 })
 
+test('a snapshot leaves out the lag of a source that cannot tell it', async () => {
+  const clock = virtualClock()
+  const fault = () => {
+    throw new Error('lag')
+  }
+  const source = { ...new FedSource<number>().source }
+  const { open } = source
+  const broken = { ...source, open: async (context: never) => ({ ...(await open(context)), lag: fault }) }
+  const run = pipelineOf({ source: broken as never, sink: new NotingSink().sink }).start({ clock })
+  await clock.advance(10)
+  expect(run.snapshot()).toMatchObject({ state: 'running', lag: new Map() })
+  await clock.until(run.stop())
+})
+
 test('a snapshot tells how many stretches are settled beyond one that is not, and what was quarantined for what', async () => {
   const clock = virtualClock()
   const source = new FedSource()
