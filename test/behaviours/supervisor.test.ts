@@ -89,7 +89,7 @@ const crashing = (): Pipeline =>
   })
 
 const pipelineOf = (name: string, source: Source<number>, sink: Sink<number>): Pipeline =>
-  definePipeline({ name, source, steps: records => records, sink, onFailure: memoryQuarantine() }) as unknown as Pipeline
+  definePipeline({ name, source, steps: records => records, sink, onFailure: memoryQuarantine() })
 
 /** Records a second, from the begin on. The best of some moments at the end: in one of them the machine may have been busy with something else. */
 async function rateOf(counting: Counting): Promise<number> {

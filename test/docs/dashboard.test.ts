@@ -1,4 +1,4 @@
-import { definePipeline, MillraceError, type Pipeline, type Sink, type Source, supervise } from 'millrace'
+import { definePipeline, MillraceError, type Sink, type Source, supervise } from 'millrace'
 import { serveMonitoring } from 'millrace/monitoring'
 import { memoryQuarantine, virtualClock } from 'millrace/testing'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -70,7 +70,7 @@ async function metricsOfARun(): Promise<MetricsPage> {
     }),
   }
   const pipeline = definePipeline({ name: 'orders', source, steps: records => records, sink, onFailure: memoryQuarantine() })
-  const supervisor = supervise([pipeline as unknown as Pipeline], { clock })
+  const supervisor = supervise([pipeline], { clock })
   const monitoring = await serveMonitoring(supervisor, { port: 0 })
   await clock.advance(10_000)
   const page = parseMetrics(await (await fetch(`${monitoring.url}/metrics`, { headers: { connection: 'close' } })).text())

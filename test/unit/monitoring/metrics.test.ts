@@ -15,7 +15,7 @@ const pipeline = (
   source: Source<number>,
   sink: Sink<number>,
   onFailure: Quarantine | 'halt' = memoryQuarantine(),
-): Pipeline => definePipeline({ name, source, steps: records => records, sink, onFailure }) as unknown as Pipeline
+): Pipeline => definePipeline({ name, source, steps: records => records, sink, onFailure })
 
 /** The page of a supervisor's metrics, and what each sample of a pipeline is. */
 function metered(supervisor: Supervisor) {
@@ -164,7 +164,7 @@ describe('the metrics of a pipeline', () => {
       steps: streams => streams.orders,
       sink: new NotingSink<number>().sink,
       onFailure: 'halt',
-    }) as unknown as Pipeline
+    })
     const supervisor = supervise([both], { clock })
     const { page } = metered(supervisor)
     await clock.advance(10)

@@ -2,7 +2,7 @@ import { metricsOf } from 'millrace/monitoring'
 import { memoryQuarantine } from 'millrace/testing'
 import { expect, test } from 'vitest'
 import type { Quarantine } from '../../../src/core/quarantine.js'
-import { definePipeline, type Pipeline } from '../../../src/runtime/pipeline.js'
+import { definePipeline } from '../../../src/runtime/pipeline.js'
 import { supervise } from '../../../src/runtime/supervisor.js'
 import { parseMetrics } from '../../harness/prometheus-text.js'
 import { FedSource, gate, NotingQuarantine, NotingSink, virtualClock } from '../runtime/parts.js'
@@ -18,7 +18,7 @@ async function entriesOf(quarantines: readonly (Quarantine | 'halt')[]): Promise
       onFailure,
     }),
   )
-  const supervisor = supervise(pipelines as unknown as Pipeline[], { clock })
+  const supervisor = supervise(pipelines, { clock })
   const metrics = metricsOf(supervisor)
   const { samples } = parseMetrics(await metrics.text())
   await clock.until(supervisor.stop())

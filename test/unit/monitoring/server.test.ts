@@ -12,7 +12,7 @@ import { parseMetrics, valueOf } from '../../harness/prometheus-text.js'
 import { away, FedSource, NotingSink, numbered, virtualClock } from '../runtime/parts.js'
 
 const pipeline = (name: string, source: Source<number>, sink: Sink<number> = new NotingSink<number>().sink): Pipeline =>
-  definePipeline({ name, source, steps: records => records, sink, onFailure: memoryQuarantine() }) as unknown as Pipeline
+  definePipeline({ name, source, steps: records => records, sink, onFailure: memoryQuarantine() })
 
 const failing = (error: () => unknown): Sink<number> => {
   const noting = new NotingSink<number>()

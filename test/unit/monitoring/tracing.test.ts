@@ -6,7 +6,7 @@ import { memoryQuarantine } from 'millrace/testing'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { HeaderPair } from '../../../src/core/headers.js'
 import type { Sink } from '../../../src/core/sink.js'
-import { definePipeline, type Pipeline } from '../../../src/runtime/pipeline.js'
+import { definePipeline } from '../../../src/runtime/pipeline.js'
 import { supervise } from '../../../src/runtime/supervisor.js'
 import { away, FedSource, NotingSink, virtualClock } from '../runtime/parts.js'
 
@@ -44,7 +44,7 @@ async function ran(headers: readonly (readonly HeaderPair[])[], sink: Sink<numbe
   const clock = virtualClock()
   const source = new FedSource()
   const pipeline = definePipeline({ name: 'orders', source: source.source, steps: records => records, sink, onFailure: memoryQuarantine() })
-  const supervisor = supervise([pipeline as unknown as Pipeline], { clock, restart: { maxInARow: 1 } })
+  const supervisor = supervise([pipeline], { clock, restart: { maxInARow: 1 } })
   const end = traceBatches(supervisor)
   source.give(...headers.map((pairs, i) => ({ value: i, position: i, bytes: 10, headers: pairs })))
   await clock.advance(10_000)

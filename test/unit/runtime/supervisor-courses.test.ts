@@ -77,7 +77,7 @@ function scripted(name: string, script: readonly Fate[]): { readonly pipeline: P
     sink,
     onFailure: memoryQuarantine(),
     limits: { startTimeoutMs: 3_000, stopTimeoutMs: 2_000 },
-  }) as unknown as Pipeline
+  })
   return world
 }
 

@@ -19,7 +19,7 @@ interface Parts {
 }
 
 const pipeline = (name: string, { source = memorySource([1]), sink = new NotingSink<number>().sink, steps }: Parts = {}): Pipeline =>
-  definePipeline({ name, source, steps: steps ?? (records => records), sink, onFailure: memoryQuarantine() }) as unknown as Pipeline
+  definePipeline({ name, source, steps: steps ?? (records => records), sink, onFailure: memoryQuarantine() })
 
 const failingInOpen = (name: string, error: () => unknown): Pipeline =>
   pipeline(name, { sink: { ...new NotingSink<number>().sink, open: () => Promise.reject(error()) } })
@@ -312,7 +312,7 @@ describe('a pipeline that failed', () => {
 
   test('fails, and leaves the others alone, when it cannot even be started', async () => {
     const broken = { ...pipeline('a'), start: () => { throw new TypeError('not a pipeline') } } // biome-ignore format: one line
-    const w = watched([broken as unknown as Pipeline, pipeline('b')])
+    const w = watched([broken, pipeline('b')])
     const ended = await w.clock.until(w.supervisor.finished)
     expect(ended).toMatchObject([{ state: 'failed', run: null }, { state: 'stopped' }])
   })
