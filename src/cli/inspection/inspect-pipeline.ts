@@ -1,6 +1,8 @@
+import type { Problem } from '../../config/config-error.js'
 import { delay, systemClock } from '../../core/clock.js'
 import { errorText } from '../../core/error-report.js'
 import type { Finding, Inspectable, InspectionContext } from '../../core/inspection.js'
+import { memberOf } from '../../core/member.js'
 import type { RunPlan } from '../../runtime/plan.js'
 
 /** A finding, and the part that it is of. */
@@ -32,11 +34,23 @@ export async function inspectPipeline(plan: RunPlan, partMs = PART_MS): Promise<
   return { pipeline: plan.name, findings: found.flat() }
 }
 
-/** A pipeline that could not even be made. */
+/** A pipeline that could not even be made: what is wrong with its options, or why its module failed. */
 export function brokenPipeline(pipeline: string, error: unknown): Diagnosis {
-  const finding: PartFinding = { part: 'pipeline', level: 'fault', what: 'it cannot be made', cause: errorText(error), kind: 'config' }
-  return { pipeline, findings: [finding] }
+  const problems = memberOf(error, 'problems')
+  const causes = Array.isArray(problems) ? (problems as readonly Problem[]).map(problemText) : [errorText(error)]
+  const fix = 'correct the config: millrace check says all that is wrong'
+  const finding = (cause: string): PartFinding => ({
+    part: 'config',
+    level: 'fault',
+    what: 'the pipeline cannot be made',
+    cause,
+    fix,
+    kind: 'config',
+  })
+  return { pipeline, findings: causes.map(finding) }
 }
+
+const problemText = ({ path, expected, given }: Problem): string => `${path}: expected ${expected}, got ${given}`
 
 async function inspectPart(
   name: string,
