@@ -164,17 +164,25 @@ export class KafkaTools {
 
   /** Sets what a group without members has committed. */
   async commit(groupId: string, topic: string, partition: number, offset: number): Promise<void> {
-    // By a transaction: kafkajs's setOffsets joins the group for 5 s.
-    await this.asProducer(async producer => {
-      const transaction = await producer.transaction()
-      const topics = [{ topic, partitions: [{ partition, offset: `${offset}` }] }]
-      await transaction.sendOffsets({ consumerGroupId: groupId, topics })
-      await transaction.commit()
-    }, this.name('transaction'))
+    // By a transaction: kafkajs's setOffsets joins the group for 5 s. Again, because the first group of a new broker waits for its coordinator.
+    await until(10_000, () => this.commitOnce(groupId, topic, partition, offset))
     await until(10_000, async () => {
       const now = (await this.committed(groupId, topic))[partition]
       if (now !== offset) throw new Error(`${groupId} has committed ${now}, not ${offset}`)
     })
+  }
+
+  private async commitOnce(groupId: string, topic: string, partition: number, offset: number): Promise<void> {
+    await this.asProducer(async producer => {
+      const transaction = await producer.transaction()
+      try {
+        await transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic, partitions: [{ partition, offset: `${offset}` }] }] })
+        await transaction.commit()
+      } catch (error) {
+        await transaction.abort().catch(() => {})
+        throw error
+      }
+    }, this.name('transaction'))
   }
 
   /** All that a reader of committed records gets from the start to the present end; per partition in its order. Throws after `withinMs`. */
