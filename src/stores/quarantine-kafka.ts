@@ -1,19 +1,18 @@
-import { randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '../core/clock.js'
 import { isMillraceError } from '../core/errors.js'
 import { silentLog } from '../core/log.js'
 import { option, resolveOptions } from '../core/options.js'
 import type { Failure, Quarantine, QuarantinedRecord, QuarantineEntry, QuarantineFilter, QuarantineSession } from '../core/quarantine.js'
 import { connectionOf, connectionRules } from '../drivers/kafka/connection.js'
-import type { Admin, FetchedMessage, KafkaConnection, KafkaDriver, MakeDriver, OffsetRange, Producer } from '../drivers/kafka/driver.js'
+import type { Admin, FetchedMessage, KafkaConnection, KafkaDriver, MakeDriver, Producer } from '../drivers/kafka/driver.js'
 import { openKafka } from '../drivers/kafka/open-kafka.js'
-import { readRange } from '../drivers/kafka/read-range.js'
 import { lastOfEach, lastRecordOfEach } from './entry-identity.js'
-import { isEntryName, nextEntryName } from './entry-names.js'
+import { identityOf, isEntryName, nextEntryName } from './entry-names.js'
 import { guarded } from './guarded.js'
 import { inspectKafkaQuarantine } from './inspect-kafka-quarantine.js'
 import { entryOfMessage, messageOfEntry, messageOfRelease } from './kafka-entry.js'
 import { type EntryPlace, KafkaEntryIndex } from './kafka-entry-index.js'
+import { KafkaEntryReader } from './kafka-entry-reader.js'
 import { isWanted, quarantineEntry } from './quarantine-entry.js'
 
 /** Options of {@link kafkaQuarantine}. */
@@ -33,8 +32,10 @@ export interface KafkaQuarantineOptions extends KafkaConnection {
 type Resolved = Required<Omit<KafkaQuarantineOptions, 'ssl' | 'sasl'>> & Pick<KafkaQuarantineOptions, 'ssl' | 'sasl'>
 
 const PARTITION = 0
-/** A topic that holds no more than this is read once a listing, a larger one twice. */
-const MAX_KEPT_BYTES = 8 * 1024 * 1024
+/** A listing reads the topic once; twice where the entries that are neither released nor replaced are more than this. */
+const MAX_KEPT_BYTES = 32 * 1024 * 1024
+/** Of how many entries it is remembered where they are. */
+const MAX_NOTED = 100_000
 /** An entry is at most 1 MiB of the record, and what is said of it. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 const TOPIC_CONFIG = { 'cleanup.policy': 'compact', 'max.message.bytes': `${MAX_MESSAGE_BYTES}` }
@@ -43,8 +44,8 @@ const TOPIC_CONFIG = { 'cleanup.policy': 'compact', 'max.message.bytes': `${MAX_
  * Keeps failed records in a topic: the bytes as value, the entry's id as key, and in headers error, origin, attempts, and the record's own key and headers.
  *
  * The topic wants `cleanup.policy=compact`: a release writes a tombstone, and compaction then takes the entry away. A record that fails again replaces
- * its entry, under a new id. Opening and listing read the topic from its beginning: made for the few that fail. With 'delete' as policy, retention
- * would remove entries that nobody has looked at.
+ * its entry, under a new id. Listing reads the topic from its beginning, and releasing what no listing of this process has shown; opening and putting read
+ * nothing. With 'delete' as policy, retention would remove entries that nobody has looked at.
  *
  * @throws {MillraceError} `MILL_OPTION_INVALID`, `MILL_OPTION_UNKNOWN` when called. In use `MILL_KAFKA_AWAY` (waited for), else `MILL_STORE_FAILED`: the
  * topic is missing, a right is, or an entry is larger than the topic takes.
@@ -89,86 +90,98 @@ export function kafkaQuarantineOn(makeDriver: MakeDriver, options: KafkaQuaranti
 type Guarded = <T>(work: () => Promise<T>) => Promise<T>
 
 class KafkaStore {
+  private readonly reader: KafkaEntryReader
   /** Of open sessions: a release need not open its own then. */
   private readonly producers = new Set<Producer>()
+  /** What was read last, and what was written and released here since; null before anything was read. */
+  private known: KafkaEntryIndex | null = null
 
   constructor(
     private readonly driver: KafkaDriver,
     private readonly options: Resolved,
-  ) {}
+  ) {
+    this.reader = new KafkaEntryReader(driver, { ...options, partition: PARTITION }, systemClock)
+  }
 
+  /** Reads nothing: that an entry replaces another is seen by who lists them. */
   async open(pipeline: string): Promise<QuarantineSession> {
     await this.withAdmin(admin => this.prepare(admin))
-    const { index } = await this.readIndex(0)
     const producer = await this.openProducer()
-    try {
-      // By a kill, or by two processes that met the same record.
-      await producer.send(index.replaced().map(({ id }) => this.releaseOf(id)))
-    } catch (error) {
-      await producer.close()
-      throw error
-    }
     this.producers.add(producer)
-    const current = index.current()
+    const own = new KafkaEntryIndex()
     return {
-      put: failures => this.put(producer, pipeline, failures, current),
+      put: failures => this.put(producer, pipeline, failures, own),
       close: async () => {
         if (this.producers.delete(producer)) await producer.close()
       },
     }
   }
 
-  /** @param current - By identity its entry, as far as this session knows. */
-  private async put(producer: Producer, pipeline: string, failures: readonly Failure[], current: Map<string, EntryPlace>): Promise<void> {
+  /** @param own - What this session has put. */
+  private async put(producer: Producer, pipeline: string, failures: readonly Failure[], own: KafkaEntryIndex): Promise<void> {
     if (failures.length === 0) return
     const { topic, clock } = this.options
     const at = clock.now()
-    const made = [...lastOfEach(pipeline, failures)].map(([identity, failure]) => {
+    const last = lastOfEach(pipeline, failures)
+    // A replay has only the beginning of a record that was too large to keep: what the first entry knew of the whole goes on.
+    if ([...last.values()].some(isBeginning)) await this.knowledge()
+    const made = [...last].map(([identity, failure]) => {
       const id = nextEntryName(identity, at)
-      // A replay has only the beginning of a record that was too large to keep: what the first entry knew of the whole goes on.
-      const sha256 = failure.rawSha256 ?? (failure.rawBytes > failure.raw.byteLength ? current.get(identity)?.sha256 : undefined)
+      const before = [...(this.known?.of(identity) ?? []), ...own.of(identity)]
+      const sha256 = failure.rawSha256 ?? (isBeginning(failure) ? before.findLast(place => place.sha256 !== undefined)?.sha256 : undefined)
       const entry = quarantineEntry(failure, { id, pipeline, at })
-      return { identity, id, sha256, entry: sha256 === undefined ? entry : { ...entry, rawSha256: sha256 } }
+      return { id, before, sha256, entry: sha256 === undefined ? entry : { ...entry, rawSha256: sha256 } }
     })
-    const replaced = made.flatMap(({ identity }) => current.get(identity)?.id ?? [])
+    const replaced = new Set(made.flatMap(({ before }) => before.map(({ id }) => id)))
     // The former ones after their successors: a kill between the two leaves both, of which the last counts.
-    await producer.send([...made.map(({ entry }) => messageOfEntry(topic, PARTITION, entry)), ...replaced.map(id => this.releaseOf(id))])
-    for (const { identity, id, sha256 } of made) current.set(identity, { id, offset: 0, sha256 })
+    await producer.send([
+      ...made.map(({ entry }) => messageOfEntry(topic, PARTITION, entry)),
+      ...[...replaced].map(id => this.releaseOf(id)),
+    ])
+    for (const id of replaced) this.forget(id, own)
+    for (const { id, sha256 } of made) {
+      own.note(id, sha256)
+      this.known?.note(id, sha256)
+    }
+    // What is forgotten is at worst replaced without being released, or read once more.
+    if (own.size > MAX_NOTED) own.clear()
+    if (this.known !== null && this.known.size > MAX_NOTED) this.known = null
   }
 
   async restore(entries: readonly QuarantinedRecord[]): Promise<void> {
     if (entries.length === 0) return
     const { topic, clock } = this.options
     await this.withAdmin(admin => this.prepare(admin))
-    const current = (await this.readIndex(0)).index.current()
+    const { index } = await this.read(0)
     const made = [...lastRecordOfEach(entries)].map(([identity, record]) => ({
       ...record,
       id: nextEntryName(identity, clock.now()),
       identity,
     }))
-    const replaced = made.flatMap(({ identity }) => current.get(identity)?.id ?? [])
+    const replaced = made.flatMap(({ identity }) => index.of(identity).map(({ id }) => id))
     await this.withProducer(producer =>
       producer.send([
         ...made.map(({ identity: _, ...entry }) => messageOfEntry(topic, PARTITION, entry)),
         ...replaced.map(id => this.releaseOf(id)),
       ]),
     )
+    this.known = null
   }
 
   async *list(filter: QuarantineFilter, guard: Guarded): AsyncGenerator<QuarantineEntry> {
-    const { index, kept, range } = await guard(() => this.readIndex(MAX_KEPT_BYTES))
-    const wanted = new Map<number, string>()
-    for (const { id, offset } of index.current().values()) wanted.set(offset, id)
+    const { index, range } = await guard(() => this.read(MAX_KEPT_BYTES))
+    const wanted = new Map<number, EntryPlace>()
+    for (const place of index.current().values()) wanted.set(place.offset, place)
     if (wanted.size === 0) return
-    const pages = kept === null ? this.read(range) : pageOf(kept)
+    const pages = index.hasAll ? pageOf(wanted) : this.reader.read(range)
     try {
       for (;;) {
         const { value: page, done } = await guard(() => pages.next())
         if (done) return
         for (const message of page) {
-          const id = wanted.get(message.offset)
-          if (id === undefined) continue
-          const entry = entryOfMessage(id, message)
+          const place = wanted.get(message.offset)
+          if (place === undefined) continue
+          const entry = entryOfMessage(place.id, message)
           if (isWanted(entry, filter)) yield entry
         }
       }
@@ -177,10 +190,34 @@ class KafkaStore {
     }
   }
 
+  /** With what the entries have replaced: once the tombstone of an entry is compacted away, nothing would hide that any more. */
   async release(ids: readonly string[]): Promise<void> {
     const own = ids.filter(isEntryName)
     if (own.length === 0) return
-    await this.withProducer(producer => producer.send(own.map(id => this.releaseOf(id))))
+    const known = this.known
+    const isKnown = (id: string) => known?.of(identityOf(id)).some(place => place.id === id) === true
+    const index = own.every(isKnown) ? known! : (await this.read(0)).index
+    const gone = own.flatMap(id => {
+      const places = index.of(identityOf(id))
+      return [...places.slice(0, places.findIndex(place => place.id === id) + 1).map(place => place.id), id]
+    })
+    await this.withProducer(producer => producer.send([...new Set(gone)].map(id => this.releaseOf(id))))
+    for (const id of own) this.forget(id)
+  }
+
+  private forget(id: string, own?: KafkaEntryIndex): void {
+    this.known?.release(identityOf(id), id)
+    own?.release(identityOf(id), id)
+  }
+
+  private async knowledge(): Promise<void> {
+    if (this.known === null) await this.read(0)
+  }
+
+  private async read(keepBytes: number): Promise<Awaited<ReturnType<KafkaEntryReader['index']>>> {
+    const found = await this.reader.index(keepBytes)
+    this.known = found.index.withoutMessages()
+    return found
   }
 
   /** One of an open session, else one for this use. */
@@ -191,39 +228,6 @@ class KafkaStore {
       await use(producer)
     } finally {
       if (shared === undefined) await producer.close()
-    }
-  }
-
-  /** What is there now. `kept`: the messages themselves, where they are no more than `keepBytes`. */
-  private async readIndex(keepBytes: number) {
-    const range = await this.withAdmin(admin => this.rangeOf(admin))
-    const index = new KafkaEntryIndex()
-    let kept: FetchedMessage[] | null = []
-    let bytes = 0
-    for await (const messages of this.read(range)) {
-      for (const message of messages) {
-        index.add(message)
-        bytes += sizeOf(message)
-        if (bytes > keepBytes) kept = null
-        kept?.push(message)
-      }
-    }
-    return { index, kept, range }
-  }
-
-  private read({ low, high }: OffsetRange): AsyncGenerator<readonly FetchedMessage[]> {
-    const { topic, groupPrefix } = this.options
-    return readRange(this.driver, { topic, partition: PARTITION, from: low, to: high }, `${groupPrefix}-${randomUUID()}`)
-  }
-
-  /** Empty where the topic is missing and is made by the next that opens it. */
-  private async rangeOf(admin: Admin): Promise<OffsetRange> {
-    const { topic, create } = this.options
-    try {
-      return (await admin.ranges(topic)).find(({ partition }) => partition === PARTITION)!
-    } catch (error) {
-      if (create && isMillraceError(error, 'MILL_TOPIC_UNKNOWN')) return { partition: PARTITION, low: 0, high: 0 }
-      throw error
     }
   }
 
@@ -255,12 +259,9 @@ class KafkaStore {
   }
 }
 
-async function* pageOf(messages: readonly FetchedMessage[]): AsyncGenerator<readonly FetchedMessage[]> {
-  yield messages
-}
+const isBeginning = ({ raw, rawBytes, rawSha256 }: Failure): boolean => rawSha256 === undefined && rawBytes > raw.byteLength
 
-function sizeOf({ value, headers }: FetchedMessage): number {
-  let bytes = value?.byteLength ?? 0
-  for (const [, content] of headers) bytes += content.byteLength
-  return bytes
+/** In the order in which they stand in the topic. */
+async function* pageOf(places: ReadonlyMap<number, EntryPlace>): AsyncGenerator<readonly FetchedMessage[]> {
+  yield [...places.values()].sort((a, b) => a.offset - b.offset).map(({ message }) => message!)
 }

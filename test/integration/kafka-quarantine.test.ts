@@ -10,6 +10,9 @@ import {
 } from 'millrace'
 import { quarantineBehaviours } from 'millrace/testing'
 import { expect, it } from 'vitest'
+import type { MakeDriver } from '../../src/drivers/kafka/driver.js'
+import { openKafka } from '../../src/drivers/kafka/open-kafka.js'
+import { kafkaQuarantineOn } from '../../src/stores/quarantine-kafka.js'
 import { describeKafka, withKafka } from '../harness/kafka.js'
 
 describeKafka('kafkaQuarantine does what a quarantine must', () => {
@@ -105,6 +108,58 @@ describeKafka('kafkaQuarantine', () => {
     expect(await listed(kafkaQuarantine({ brokers: kafka.brokers, topic }))).toEqual([])
   })
 
+  const failure = (position: number, raw = Buffer.from('x'), more: object = {}) => ({
+    origin: { source: 's', partition: '0', position, part: '' },
+    stage: 'handle', error: new Error('e'), attempts: [], raw, rawBytes: raw.byteLength, key: null, headers: [], timestamp: 5, ...more,
+  }) // biome-ignore format: two lines
+
+  it('reads nothing to open and to put, and one listing shows each record once, whoever put it', async () => {
+    const topic = kafka.name('quarantine')
+    let reads = 0
+    const counting: MakeDriver = (...at) => {
+      const driver = openKafka(...at)
+      return { ...driver, joinGroup: (...of) => (reads++, driver.joinGroup(...of)) }
+    }
+    const quarantine = () => kafkaQuarantineOn(counting, { brokers: kafka.brokers, topic, create: true })
+    for (let i = 0; i < 3; i++) {
+      const session = await quarantine().open({ pipeline: 'p' })
+      await session.put([failure(1), failure(2 + i)])
+      await session.close!()
+    }
+    expect(reads).toBe(0)
+    expect((await listed(quarantine())).map(({ origin }) => origin.position)).toEqual([2, 3, 1, 4])
+    expect(reads).toBe(1)
+  })
+
+  it('releases with an entry what it has replaced, also where another process put that', async () => {
+    const topic = kafka.name('quarantine')
+    const quarantine = () => kafkaQuarantine({ brokers: kafka.brokers, topic, create: true })
+    for (let i = 0; i < 3; i++) {
+      const session = await quarantine().open({ pipeline: 'p' })
+      await session.put([failure(1)])
+      await session.close!()
+    }
+    const [entry] = await listed(quarantine())
+    await quarantine().release([entry!.id])
+    const messages = await kafka.read(topic)
+    const put = messages.filter(({ value }) => value !== null).map(({ key }) => `${key}`)
+    const released = messages.filter(({ value }) => value === null).map(({ key }) => `${key}`)
+    expect([...released].sort()).toEqual([...put].sort())
+    expect(await listed(quarantine())).toEqual([])
+  })
+
+  it('keeps what the first entry knew of a record of which a replay has only the beginning', async () => {
+    const topic = kafka.name('quarantine')
+    const quarantine = () => kafkaQuarantine({ brokers: kafka.brokers, topic, create: true })
+    const rawSha256 = 'a'.repeat(64)
+    for (const more of [{ rawBytes: 5_000_000, rawSha256 }, { rawBytes: 5_000_000 }]) {
+      const session = await quarantine().open({ pipeline: 'p' })
+      await session.put([failure(1, Buffer.from('begins'), more)])
+      await session.close!()
+    }
+    expect(await listed(quarantine())).toMatchObject([{ rawSha256, rawBytes: 5_000_000 }])
+  })
+
   it('makes no topic unless it is told to, and names it', async () => {
     const topic = kafka.name('nowhere')
     const quarantine = kafkaQuarantine({ brokers: kafka.brokers, topic })
@@ -117,15 +172,11 @@ describeKafka('kafkaQuarantine', () => {
   it('lists a topic that is larger than what a listing holds, in the order in which it came', async () => {
     const quarantine = kafkaQuarantine({ brokers: kafka.brokers, topic: kafka.name('quarantine'), create: true })
     const session = await quarantine.open({ pipeline: 'p' })
-    const raw = new Uint8Array(1024 * 1024).fill(7)
-    const failure = (position: number) => ({
-      origin: { source: 's', partition: '0', position, part: '' },
-      stage: 'handle', error: new Error('e'), attempts: [], raw, rawBytes: raw.byteLength, key: null, headers: [], timestamp: 5,
-    }) // biome-ignore format: two lines
-    await session.put(Array.from({ length: 20 }, (_, i) => failure(i)))
+    const raw = Buffer.alloc(1024 * 1024, 7)
+    for (let i = 0; i < 40; i++) await session.put([failure(i, raw)])
     await session.close!()
     expect((await listed(quarantine)).map(({ origin, raw }) => [origin.position, raw.byteLength])).toEqual(
-      Array.from({ length: 20 }, (_, i) => [i, raw.byteLength]),
+      Array.from({ length: 40 }, (_, i) => [i, raw.byteLength]),
     )
   })
 })
