@@ -92,8 +92,11 @@ export class CommandFrame implements Frame {
   }
 
   say(...lines: readonly string[]): void {
-    if (this.jsonLog !== null) this.jsonLog.info(lines.join('\n'))
-    else for (const line of lines) this.toStderr(`${this.hide(line)}\n`)
+    this.tell('info', lines)
+  }
+
+  complain(...lines: readonly string[]): void {
+    this.tell('error', lines)
   }
 
   writeThrough(above: ((write: () => void) => void) | null): void {
@@ -109,6 +112,11 @@ export class CommandFrame implements Frame {
 
   exit(status: number): void {
     this.status = status
+  }
+
+  private tell(level: 'info' | 'error', lines: readonly string[]): void {
+    if (this.jsonLog === null) for (const line of lines) this.toStderr(`${this.hide(line)}\n`)
+    else if (lines.some(line => line !== '')) this.jsonLog[level](lines.join('\n').trim())
   }
 
   private toStderr(text: string): void {

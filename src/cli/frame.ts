@@ -39,6 +39,8 @@ export interface Frame {
   print(text: string): void
   /** Lines for people, on stderr, with the secrets of the loaded config hidden. Where the log is JSON, an entry of it. */
   say(...lines: readonly string[]): void
+  /** As `say`, of what went wrong: where the log is JSON, an entry of level `error`. */
+  complain(...lines: readonly string[]): void
   /** While something is drawn in place on the terminal: what writes text above it. Null: nothing is. */
   writeThrough(above: ((write: () => void) => void) | null): void
   /** Calls the listener at each SIGINT, SIGTERM and SIGHUP, which then do not end the process. Returns what takes it off. */

@@ -18,15 +18,15 @@ export async function showReport(frame: Frame, who: string, report: ErrorReport)
     lines.push(`${depth === 0 ? `${who}: ` : '  because: '}${at.message}${at.code ? ` [${at.code}]` : ''}`)
   const wayOut = report.code === undefined ? null : await wayOutOf(report.code)
   if (wayOut !== null) lines.push(`  what to do: ${wayOut}`)
-  frame.say(...lines)
+  frame.complain(...lines)
 }
 
 /** Shows what is wrong in a config. */
 export function showProblems(frame: Frame, file: string, problems: readonly Problem[]): void {
-  frame.say(`${file}: ${problems.length === 1 ? 'one problem' : `${problems.length} problems`} [MILL_CONFIG_INVALID]`)
+  frame.complain(`${file}: ${problems.length === 1 ? 'one problem' : `${problems.length} problems`} [MILL_CONFIG_INVALID]`)
   for (const { path, expected, given, suggestion } of problems) {
-    frame.say(`  ${path === '' ? 'the config' : path}`, `    expected ${expected}`, `    got ${given}`)
-    if (suggestion !== undefined) frame.say(`    did you mean ${suggestion}?`)
+    frame.complain(`  ${path === '' ? 'the config' : path}`, `    expected ${expected}`, `    got ${given}`)
+    if (suggestion !== undefined) frame.complain(`    did you mean ${suggestion}?`)
   }
 }
 

@@ -74,6 +74,7 @@ export function errorClassOf(error: unknown): ErrorClass {
 function classOfOne(error: object): ErrorClass | undefined {
   if (isMillraceError(error, 'MILL_DATABASE_REFUSED')) return ofSqlstate(error.details.sqlstate)
   if (isMillraceError(error, 'MILL_KAFKA_REFUSED')) return ofAnswer(error)
+  if (isMillraceError(error, 'MILL_START_TIMEOUT') && hasLocked(error)) return 'locked'
   if (isMillraceError(error)) return classOf[error.code] ?? (error.code.startsWith('MILL_CONFIG_') ? 'config' : undefined)
   const code = memberOf(error, 'code')
   return typeof code === 'string' && Object.hasOwn(classOfCode, code) ? classOfCode[code] : undefined
@@ -83,6 +84,16 @@ function classOfOne(error: object): ErrorClass | undefined {
 function ofSqlstate(sqlstate: string): ErrorClass | undefined {
   if (notAllowedStates.has(sqlstate)) return 'not-allowed'
   return sqlstate.startsWith('3D') || sqlstate.startsWith('42') ? 'config' : undefined
+}
+
+/** Waited for in vain because another process has it for itself. */
+function hasLocked(error: object): boolean {
+  let at: unknown = error
+  for (let depth = 0; typeof at === 'object' && at !== null && depth < MAX_CAUSES; depth++) {
+    if (memberOf(at, 'code') === 'ELOCKED') return true
+    at = memberOf(at, 'cause')
+  }
+  return false
 }
 
 function ofAnswer(error: object): ErrorClass | undefined {

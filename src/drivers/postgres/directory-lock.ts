@@ -25,11 +25,15 @@ export async function lockDirectory(name: string, directory: string): Promise<()
       }
     }
     const holder = await holderOf(path)
-    if (holder !== undefined) throw new MillraceError('MILL_DATABASE_AWAY', { database: name, reason: `process ${holder} uses it` })
+    if (holder !== undefined)
+      throw new MillraceError('MILL_DATABASE_AWAY', { database: name, reason: `process ${holder} uses it` }, { cause: locked(path) })
     await rm(path, { force: true })
   }
   throw new MillraceError('MILL_DATABASE_AWAY', { database: name, reason: `${path} cannot be claimed` })
 }
+
+/** By its code the class of the error is told: it is not away, another process has it. */
+const locked = (path: string): Error => Object.assign(new Error(`${path} is held`), { code: 'ELOCKED' })
 
 /** The file appears with its content: a claim half made would look like one left behind. */
 async function claimed(path: string): Promise<boolean> {
