@@ -1,8 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { reasonOf } from '../core/error-report.js'
 import { version } from '../core/version.js'
-import { resolveBatchLimits, resolveLimits } from '../runtime/limits.js'
-import { concurrentWrites, type RunPlan } from '../runtime/plan.js'
 import { planOf } from '../runtime/start.js'
 import type { Supervisor } from '../runtime/supervisor.js'
 import type { ActorSnapshot, ActorState } from '../runtime/supervisor-actor.js'
@@ -88,7 +86,6 @@ function addSnapshotMetrics(registry: Registry, supervisor: Supervisor): void {
 function snapshotMetrics(supervisor: Supervisor): readonly SnapshotMetric[] {
   const reasons = new Map(supervisor.pipelines.map(({ name }) => [name, new BoundedLabels(MAX_REASONS)]))
   const sources = new Map(supervisor.pipelines.map(pipeline => [pipeline.name, Object.keys(planOf(pipeline).sources)]))
-  const limits = new Map(supervisor.pipelines.map(pipeline => [pipeline.name, windowOf(planOf(pipeline))]))
   const lagOf = (actor: ActorSnapshot) => lagBySource(actor.run?.lag ?? new Map(), sources.get(actor.name) ?? [])
   return [
     {
@@ -119,7 +116,7 @@ function snapshotMetrics(supervisor: Supervisor): readonly SnapshotMetric[] {
       type: Gauge,
       name: 'millrace_in_flight_records_limit',
       help: 'How many records may be in flight: limits.maxInFlight. While as many are, the source is not read',
-      read: ({ name }, set) => set(limits.get(name) ?? 0),
+      read: ({ run }, set) => set(run?.maxInFlight ?? 0),
     },
     {
       type: Gauge,
@@ -197,10 +194,6 @@ function snapshotMetrics(supervisor: Supervisor): readonly SnapshotMetric[] {
       read: ({ run }, set) => set(run?.holes ?? 0),
     },
   ]
-}
-
-function windowOf({ name, sink, limits }: RunPlan): number {
-  return resolveLimits(name, limits, resolveBatchLimits(`sink ${sink.name}, batch`, sink.batch), concurrentWrites(sink)).maxInFlight
 }
 
 const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, number) => total + number, 0)

@@ -21,6 +21,8 @@ export interface RunSnapshot extends RunSummary {
   /** Unsettled records, children of splits included. */
   readonly inFlight: number
   readonly inFlightBytes: number
+  /** As many may be in flight: `limits.maxInFlight`. */
+  readonly maxInFlight?: number
   /** Records that the sink holds on its own disk. */
   readonly heldRecords: number
   readonly oldestUnsettledMs: number
@@ -118,6 +120,7 @@ export class Run implements PipelineRun {
       state: this.state,
       inFlight: engine.inFlight,
       inFlightBytes: engine.inFlightBytes,
+      maxInFlight: this.limits.maxInFlight,
       heldRecords: engine.holds.records,
       holes: engine.holes,
       oldestUnsettledMs: engine.oldest === null ? 0 : Math.max(0, this.clock.now() - engine.oldest.receivedAt),

@@ -43,6 +43,8 @@ function mergeRuns(runs: readonly RunSnapshot[]): RunSnapshot {
     seconds: max(({ seconds }) => seconds),
     inFlight: sum(({ inFlight }) => inFlight),
     inFlightBytes: sum(({ inFlightBytes }) => inFlightBytes),
+    maxInFlight: sum(({ maxInFlight = 0 }) => maxInFlight),
+    holes: sum(({ holes = 0 }) => holes),
     heldRecords: sum(({ heldRecords }) => heldRecords),
     oldestUnsettledMs: max(({ oldestUnsettledMs }) => oldestUnsettledMs),
     lag,
