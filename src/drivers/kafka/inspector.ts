@@ -1,5 +1,3 @@
-import type { Admin } from './driver.js'
-
 /** What a group is, as its coordinator tells. */
 export interface GroupState {
   /** `Stable`, `Empty`, `Dead` (never seen), … */
@@ -18,7 +16,17 @@ export interface BrokerReach {
 }
 
 /** Questions of an inspection: each is answered within some seconds, or fails classified, and none changes anything. */
-export interface Inspector extends Pick<Admin, 'topics' | 'ranges' | 'committed' | 'close'> {
+export interface Inspector {
+  /** As of an `Admin`. */
+  topics(): Promise<readonly string[]>
+  /** As of an `Admin`. */
+  ranges(topic: string): Promise<readonly { readonly partition: number; readonly low: number; readonly high: number }[]>
+  /** As of an `Admin`. */
+  committed(
+    groupId: string,
+    topics: readonly string[],
+  ): Promise<readonly { readonly topic: string; readonly partition: number; readonly offset: number }[]>
+  close(): Promise<void>
   /** All brokers, at the addresses that they give out. */
   brokers(): Promise<readonly BrokerReach[]>
   /** Reads the last record of a partition, for the right to read; gives its timestamp, null where there is none. `MILL_KAFKA_REFUSED` without the right. */
