@@ -4,6 +4,7 @@ import { type Database, databaseScope, openDatabase } from '../drivers/postgres/
 import type { DatabaseSession } from '../drivers/postgres/database-session.js'
 import { inspectDatabase } from '../drivers/postgres/inspect-database.js'
 import { inspectOwnTable } from '../drivers/postgres/inspect-own-table.js'
+import { isMade } from '../drivers/postgres/is-made.js'
 import { type EntryJson, entryFromJson } from './entry-json.js'
 import { cleanText, insertEntries, insertFailures } from './failure-sql.js'
 import { guarded } from './guarded.js'
@@ -98,6 +99,7 @@ async function count(session: DatabaseSession, atMost: number): Promise<number> 
 
 /** Ids grow, so the largest at the beginning is the bound of the snapshot; pages go by the id after which they begin. */
 async function* list(database: Database, name: string, filter: QuarantineFilter): AsyncGenerator<QuarantineEntry> {
+  if (!(await isMade(database))) return
   const session = await openDatabase(database)
   try {
     const bound = await guarded(name, 'list', () => lastId(session))

@@ -1,4 +1,4 @@
-import { type ExitStatus, exitStatus } from '../exit-status.js'
+import { type ExitStatus, exitStatus, statusOfClass } from '../exit-status.js'
 import type { Diagnosis, PartFinding } from './inspect-pipeline.js'
 
 const marks = { ok: '✓', warning: '!', fault: '✗' } as const
@@ -34,12 +34,5 @@ export function diagnosisStatus(diagnoses: readonly Diagnosis[]): ExitStatus {
   const kinds = new Set(faults.map(({ kind }) => kind))
   const [kind] = kinds
   if (faults.length === 0) return exitStatus.done
-  return kinds.size > 1 || kind === undefined ? exitStatus.failed : statuses[kind]
+  return kinds.size > 1 || kind === undefined ? exitStatus.failed : statusOfClass[kind]
 }
-
-const statuses = {
-  unavailable: exitStatus.unavailable,
-  config: exitStatus.config,
-  'not-allowed': exitStatus.notAllowed,
-  locked: exitStatus.locked,
-} as const

@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { systemClock } from '../../core/clock.js'
 import { errorText } from '../../core/error-report.js'
 import type { Finding, InspectionContext } from '../../core/inspection.js'
@@ -8,6 +6,7 @@ import { type Database, sharedOf } from './database.js'
 import { refusalOf } from './database-error.js'
 import type { DatabaseSession, Queries } from './database-session.js'
 import { inspectServer } from './inspect-server.js'
+import { isMade } from './is-made.js'
 import type { SharedDatabase } from './shared-database.js'
 import { unreachable } from './unreachable.js'
 
@@ -37,7 +36,7 @@ export async function* inspectDatabase(
 ): AsyncGenerator<Finding> {
   const shared = sharedOf(database)
   const isFirst = context.first(shared)
-  if (shared.directory !== null && !(await isThere(shared.directory))) {
+  if (shared.directory !== null && !(await isMade(database))) {
     // To open it would make it.
     if (isFirst) yield* await inspectDirectory(shared.directory, 'the embedded database')
     yield* whereNew()
@@ -122,16 +121,4 @@ async function bounded<T>(promise: Promise<T>, ms: number, signal: AbortSignal, 
   } finally {
     stop()
   }
-}
-
-/** Whether a database was ever made there. */
-async function isThere(directory: string): Promise<boolean> {
-  const found = await stat(`${directory}/PG_VERSION`).catch(() => null)
-  return found !== null || (await isLocked(directory))
-}
-
-/** A process that is making it now has the lock already. */
-async function isLocked(directory: string): Promise<boolean> {
-  if ((await stat(dirname(directory)).catch(() => null)) === null) return false
-  return (await stat(`${directory}.lock`).catch(() => null)) !== null
 }

@@ -2,6 +2,7 @@ import type { LedgerBooks, LedgerPartition, LedgerSelection } from '../../core/i
 import { fromColumn, toColumn } from '../../drivers/postgres/any-text.js'
 import { type Database, openDatabase } from '../../drivers/postgres/database.js'
 import type { DatabaseSession } from '../../drivers/postgres/database-session.js'
+import { isMade } from '../../drivers/postgres/is-made.js'
 import { readMultirange } from './ledger-text.js'
 
 interface Row {
@@ -18,8 +19,8 @@ interface Row {
 /** The ledger in a database, to be looked at and to be forgotten. Makes no table. */
 export function ledgerBooks(database: Database): LedgerBooks {
   return {
-    list: pipeline => using(database, session => list(session, pipeline)),
-    reset: (pipeline, where = {}) => using(database, session => reset(session, pipeline, where)),
+    list: async pipeline => ((await isMade(database)) ? using(database, session => list(session, pipeline)) : []),
+    reset: async (pipeline, where = {}) => ((await isMade(database)) ? using(database, session => reset(session, pipeline, where)) : 0),
   }
 }
 
@@ -39,7 +40,7 @@ const LIST = `select l.source, l.partition, l.covered::text, l.epoch::text, l.ow
 from millrace_ledger l where l.pipeline = $1 order by l.source, l.partition`
 
 async function list(session: DatabaseSession, pipeline: string): Promise<readonly LedgerPartition[]> {
-  if (!(await isMade(session))) return []
+  if (!(await hasLedger(session))) return []
   const { rows } = await session.query<Row>(LIST, [toColumn(pipeline)])
   return rows.map(({ source, partition, covered, ids, epoch, owner, mark, isOwned }) => ({
     source: fromColumn(source),
@@ -56,7 +57,7 @@ async function list(session: DatabaseSession, pipeline: string): Promise<readonl
 
 /** An owner at work finds its row gone, and is fenced by that. */
 async function reset(session: DatabaseSession, pipeline: string, { source, partition }: LedgerSelection): Promise<number> {
-  if (!(await isMade(session))) return 0
+  if (!(await hasLedger(session))) return 0
   const params = [toColumn(pipeline), source === undefined ? null : toColumn(source), partition === undefined ? null : toColumn(partition)]
   const where = 'pipeline = $1 and ($2::text is null or source = $2) and ($3::text is null or partition = $3)'
   return session.transaction(async connection => {
@@ -66,7 +67,7 @@ async function reset(session: DatabaseSession, pipeline: string, { source, parti
   })
 }
 
-async function isMade(session: DatabaseSession): Promise<boolean> {
+async function hasLedger(session: DatabaseSession): Promise<boolean> {
   const { rows } = await session.query<{ readonly made: boolean }>(
     `select to_regclass('millrace_ledger') is not null and to_regclass('millrace_seen') is not null as made`,
   )
