@@ -4,6 +4,7 @@ import type { CommandFrame } from './command-frame.js'
 import { registerCheck } from './commands/check.js'
 import { registerDoctor } from './commands/doctor.js'
 import { registerExplain } from './commands/explain.js'
+import { registerInit } from './commands/init.js'
 import { registerLedger } from './commands/ledger.js'
 import { registerPrintConfig } from './commands/print-config.js'
 import { registerQuarantine } from './commands/quarantine.js'
@@ -13,6 +14,7 @@ import type { Frame } from './frame.js'
 
 /** Each command puts itself into the program. What it needs it loads in its action, so that `--help` and `--version` stay quick. */
 const registered: readonly ((program: Command, frame: Frame) => void)[] = [
+  registerInit,
   registerRun,
   registerCheck,
   registerPrintConfig,
