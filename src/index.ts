@@ -52,6 +52,7 @@ export {
   type TableSink,
 } from './core/sink.js'
 export type { Codec, Identity, Incoming, Prefix, Settlement, Source, SourceContext, SourceOf, SourceSession } from './core/source.js'
+export type { SourceFacts } from './core/source-facts.js'
 export { version } from './core/version.js'
 export type { KafkaConnection, KafkaSasl } from './drivers/kafka/driver.js'
 export { type Database, postgres } from './drivers/postgres/database.js'

@@ -3,6 +3,7 @@ import type { Inspectable } from './inspection.js'
 import type { Logger } from './log.js'
 import type { Origin, Position } from './position.js'
 import type { Failure } from './quarantine.js'
+import type { SourceFacts } from './source-facts.js'
 
 /** One record as a source gives it. */
 export interface Incoming<T> {
@@ -96,6 +97,8 @@ export interface SourceSession<T, Done> {
   readonly fenced?: (partition: string) => void
   /** What is still to be read, by partition, in positions. */
   readonly lag?: () => ReadonlyMap<string, number>
+  /** What it tells of itself, for `snapshot()`. */
+  readonly facts?: () => SourceFacts
   /**
    * Of a source without an end: where each partition ends at this moment, as far as is known, in positions (the next one that will be given).
    * A run that is to end when all that was there is settled (`millrace run --drain`) stops reading there.

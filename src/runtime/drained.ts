@@ -80,12 +80,13 @@ const NOTHING_MS = 60_000
 
 /** Members may stand on the prototype of a session; a copy by spreading would lose them. */
 function bound(session: SourceSession<unknown, unknown>): SourceSession<unknown, unknown> {
-  const { commit, fenced, lag, close } = session
+  const { commit, fenced, lag, facts, close } = session
   return {
     read: (limit, signal) => session.read(limit, signal),
     ...(commit !== undefined && { commit: done => commit.call(session, done) }),
     ...(fenced !== undefined && { fenced: partition => fenced.call(session, partition) }),
     ...(lag !== undefined && { lag: () => lag.call(session) }),
+    ...(facts !== undefined && { facts: () => facts.call(session) }),
     ...(close !== undefined && { close: () => close.call(session) }),
   }
 }

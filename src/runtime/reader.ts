@@ -8,6 +8,7 @@ import { Arrival, type Receiver, Root } from '../core/receipt.js'
 import { isRetryable } from '../core/retryable.js'
 import type { SinkSession } from '../core/sink.js'
 import type { Incoming, Source, SourceContext, SourceSession } from '../core/source.js'
+import type { SourceFacts } from '../core/source-facts.js'
 import { Committer } from './committer.js'
 import type { FlowControl } from './flow-control.js'
 import { Partitions } from './partitions.js'
@@ -150,6 +151,10 @@ export class Reader {
     const incoming = this.pushing[this.at]
     if (incoming === undefined) return null
     return incoming.origin ?? { source: this.name, partition: incoming.partition ?? '0', position: incoming.position, part: '' }
+  }
+
+  get facts(): SourceFacts | undefined {
+    return this.session?.facts?.()
   }
 
   get lag(): ReadonlyMap<string, number> {

@@ -5,6 +5,7 @@ import { MillraceError } from '../core/errors.js'
 import { type Logger, silentLog } from '../core/log.js'
 import type { QuarantineSession } from '../core/quarantine.js'
 import type { SinkSession } from '../core/sink.js'
+import type { SourceFacts } from '../core/source-facts.js'
 import { Engine } from './engine.js'
 import { FlowControl } from './flow-control.js'
 import { type Limits, resolveBatchLimits, resolveLimits } from './limits.js'
@@ -32,6 +33,8 @@ export interface RunSnapshot extends RunSummary {
   readonly holes?: number
   /** What the sources have still to read, by `source partition`, in their positions. */
   readonly lag: ReadonlyMap<string, number>
+  /** What the sources tell of themselves, by their names; those that tell nothing are left out. */
+  readonly sources?: Readonly<Record<string, SourceFacts>>
 }
 
 /** A started pipeline. */
@@ -125,6 +128,7 @@ export class Run implements PipelineRun {
       holes: engine.holes,
       oldestUnsettledMs: engine.oldest === null ? 0 : Math.max(0, this.clock.now() - engine.oldest.receivedAt),
       lag: this.lag,
+      sources: this.facts,
     }
   }
 
@@ -163,6 +167,19 @@ export class Run implements PipelineRun {
       }
     }
     return lag
+  }
+
+  private get facts(): Readonly<Record<string, SourceFacts>> {
+    const facts: Record<string, SourceFacts> = {}
+    for (const reader of this.engine.readers) {
+      try {
+        const found = reader.facts
+        if (found !== undefined) facts[reader.name] = found
+      } catch (error) {
+        this.log.debug('a source cannot tell of itself', { source: reader.name, error: errorText(error) })
+      }
+    }
+    return facts
   }
 
   private get state(): RunState {

@@ -29,6 +29,9 @@ export class CommitCadence {
   private hurried = 0
   private running: Promise<void> | null = null
   private cancel: (() => void) | null = null
+  /** How many were acknowledged, and when the last was. */
+  count = 0
+  lastAt: number | null = null
 
   constructor(private readonly host: CommitsHost) {}
 
@@ -70,7 +73,9 @@ export class CommitCadence {
       this.running = null
     }
     for (const [i, partition] of partitions.entries()) partition.committed = Math.max(partition.committed, offsets[i]!.offset)
-    this.host.log.debug('committed', { offsets })
+    this.count++
+    this.lastAt = this.host.clock.now()
+    this.host.log.debug('committed', { offsets, lag: Object.fromEntries(partitions.map(({ name, lag }) => [name, lag])) })
   }
 
   /** Cancels the timer. */

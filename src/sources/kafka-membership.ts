@@ -24,6 +24,8 @@ export interface MembershipHost extends TakeOverHost, GuardHost {
   readonly onUnreadable: 'fail' | 'quarantine'
   /** There is nothing to read before `next` but what was given. */
   advance(partition: KafkaPartition, next: number): void
+  /** The group has dealt out its partitions. */
+  assigned(): void
   /** A sign of life from the broker. */
   fetched(): void
   /** This membership is over; a fresh one is wanted. */
@@ -74,6 +76,11 @@ export class Membership implements GroupHandlers {
     return false
   }
 
+  /** As the group knows this member; null until it has joined. */
+  get id(): string | null {
+    return this.member?.id ?? null
+  }
+
   async commit(offsets: readonly TopicOffset[]): Promise<void> {
     await this.member?.commit(offsets)
   }
@@ -108,7 +115,7 @@ export class Membership implements GroupHandlers {
     if (this.isOver) return
     this.member = member
     this.keepAlive.isGivingWay = false
-    this.host.fetched()
+    this.host.assigned()
     const names = new Set(assigned.map(partitionName))
     // Under a new id it may have missed a generation, in which the partition had another owner.
     this.lose([...this.owned.values()].filter(({ name }) => !isSameMember || !names.has(name)))

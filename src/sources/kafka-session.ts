@@ -2,6 +2,7 @@ import { type Backoff, exponentialBackoff } from '../core/backoff.js'
 import { type Clock, delay } from '../core/clock.js'
 import { isRetryable } from '../core/retryable.js'
 import type { Incoming, Prefix, SourceContext, SourceSession } from '../core/source.js'
+import type { SourceFacts } from '../core/source-facts.js'
 import type { Admin, GroupOptions, KafkaDriver } from '../drivers/kafka/driver.js'
 import { CommitCadence } from './kafka-commits.js'
 import { Membership, type MembershipHost } from './kafka-membership.js'
@@ -26,6 +27,8 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   /** When the last membership began, and whether anything it read was committed. */
   private joinedAt = 0
   private hasProgress = false
+  /** How often partitions were dealt out. */
+  private joins = 0
   private failure: { readonly error: unknown } | null = null
   /** Why there is no member at the moment; told to the run once, which then shows as waiting. */
   private away: { readonly error: unknown } | null = null
@@ -126,6 +129,21 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
     return ends
   }
 
+  facts(): SourceFacts {
+    const { commits, membership, joins } = this
+    const assignment: Record<string, readonly number[]> = {}
+    for (const { topic, partition } of membership?.owned.values() ?? [])
+      assignment[topic] = [...(assignment[topic] ?? []), partition].sort((a, b) => a - b)
+    const member = membership?.id ?? null
+    return {
+      ...(member !== null && { member }),
+      assignment,
+      rebalances: Math.max(0, joins - 1),
+      commits: commits.count,
+      ...(commits.lastAt !== null && { committedAt: commits.lastAt }),
+    }
+  }
+
   close(): Promise<void> {
     this.closed ??= this.shut()
     return this.closed
@@ -144,6 +162,11 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   advance(partition: KafkaPartition, next: number): void {
     if (this.isPushing) this.advances.set(partition, next)
     else if (!partition.isLost) this.context.advanced(partition.name, next)
+  }
+
+  assigned(): void {
+    this.joins++
+    this.fetched()
   }
 
   fetched(): void {

@@ -30,6 +30,8 @@ export class FakeKafka {
   /** Joins that fail with this error. */
   joinErrors: Error[] = []
   adminErrors: Error[] = []
+  /** How many ids of members were given. */
+  ids = 0
   /** Where lookups by time land. */
   offsetAt = 0
 
@@ -192,6 +194,7 @@ export class FakeGroup {
 export class FakeMember implements GroupMember {
   readonly started: Promise<void>
   readonly topics: readonly string[]
+  id = ''
   generation = -1
   assigned: TopicPartition[] = []
   /** It fetches no more, and says nothing. */
@@ -292,6 +295,7 @@ export class FakeMember implements GroupMember {
     }
     if (this.isEnded) return
     this.hasJoined = true
+    if (!isSameMember) this.id = `member-${++this.kafka.ids}`
     this.positions.clear()
     this.handlers.onAssigned(this.assigned, isSameMember, this)
   }

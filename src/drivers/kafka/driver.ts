@@ -84,6 +84,8 @@ export interface GroupOptions {
 
 /** A member of a consumer group. */
 export interface GroupMember {
+  /** As the group knows it. A member that was silent for too long joins under another. */
+  readonly id: string
   /** The topics it reads, an expression resolved. */
   readonly topics: readonly string[]
   /** Local: the group is told nothing. */

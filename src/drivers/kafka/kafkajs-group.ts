@@ -133,6 +133,10 @@ class KafkajsMember implements GroupMember {
     }
   }
 
+  get id(): string {
+    return this.memberId ?? ''
+  }
+
   seek({ topic, partition, offset }: TopicOffset): void {
     this.consumer.seek({ topic, partition, offset: String(offset) })
   }

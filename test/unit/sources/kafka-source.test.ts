@@ -156,6 +156,37 @@ describe('the beginning', () => {
   })
 })
 
+describe('what it tells of itself', () => {
+  test('as whom it reads what, how often that was dealt out anew, and what it committed', async () => {
+    const { clock, kafka, pipeline } = world({}, 3)
+    const run = pipeline.start({ clock })
+    expect(run.snapshot().sources).toEqual({})
+    await clock.advance(200)
+    expect(run.snapshot().sources).toEqual({ kafka: { member: 'member-1', assignment: { t: [0, 1, 2] }, rebalances: 0, commits: 0 } })
+    kafka.produce('t/1', texts(0, 5))
+    await clock.advance(2_000)
+    const { committedAt, ...rest } = run.snapshot().sources!['kafka']!
+    expect(rest).toEqual({ member: 'member-1', assignment: { t: [0, 1, 2] }, rebalances: 0, commits: 1 })
+    expect(clock.now() - committedAt!).toBeLessThan(2_000)
+    expect(JSON.parse(JSON.stringify(run.snapshot().sources))).toEqual(run.snapshot().sources)
+    const second = definePipeline({
+      name: 'second',
+      source: kafkaSourceOn(kafka.driver, { topics: ['t'], groupId: 'g' }, clock),
+      steps: records => records,
+      sink: memorySink(),
+      onFailure: 'halt',
+    })
+    const joined = second.start({ clock })
+    await clock.advance(2_000)
+    expect(run.snapshot().sources!['kafka']).toMatchObject({ member: 'member-1', rebalances: 1, assignment: { t: [0, 2] } })
+    expect(joined.snapshot().sources!['kafka']).toMatchObject({ member: 'member-2', rebalances: 0, assignment: { t: [1] } })
+    kafka.members[0]!.crash(refusal('the broker is gone'))
+    await clock.advance(3_000)
+    expect(run.snapshot().sources!['kafka']).toMatchObject({ member: 'member-3' })
+    await clock.until(Promise.all([run.stop(), joined.stop()]))
+  })
+})
+
 describe('assignment and rebalances', () => {
   test('the same member keeps its partitions without a redelivery', async () => {
     const { clock, kafka, sink, pipeline } = world({}, 2)
