@@ -5,6 +5,7 @@ import type { Problem } from './config-error.js'
 import { type ConfigPath, pathText } from './config-path.js'
 import type { JsonSchema } from './config-schema.js'
 import { expectationOf } from './expectation.js'
+import { asOneOf, fitsSchema } from './fits-schema.js'
 
 /** Shows a value that stands at a path, without its secrets. */
 export type Show = (value: unknown, path: ConfigPath) => string
@@ -26,6 +27,7 @@ export interface Shape {
  * @param whole - The paths of such texts.
  */
 export function checkShape(schema: JsonSchema, value: unknown, whole: ReadonlySet<string>, show: Show): Shape {
+  if (fitsSchema(schema, value, whole)) return { problems: [], misspelled: new Map(), wrong: [] }
   const validate = compiled(schema)
   const checked = new Checked(value, show)
   for (;;) {
@@ -41,7 +43,7 @@ const known = new WeakMap<object, ValidateFunction>()
 function compiled(schema: JsonSchema): ValidateFunction {
   const found = known.get(schema)
   if (found !== undefined) return found
-  // ajv takes 80 ms to load: only where a config is checked.
+  // Loaded only where something is wrong.
   const { default: AjvClass } = createRequire(import.meta.url)('ajv') as { default: new (options: Options) => Ajv }
   const validate = new AjvClass({ allErrors: true, verbose: true, strict: false, logger: false }).compile(schema)
   known.set(schema, validate)
@@ -52,17 +54,10 @@ function coerce(root: unknown, { keyword, instancePath, params, data }: ErrorObj
   if (keyword !== 'type' || typeof data !== 'string') return false
   const path = pathOf(instancePath, root)
   if (!whole.has(pathText(path))) return false
-  const wanted = [(params as { type: string | string[] }).type].flat()
-  const value = wanted.map(type => asType(data, type)).find(made => made !== undefined)
+  const value = asOneOf(data, [(params as { type: string | string[] }).type].flat())
   if (value === undefined) return false
   holderOf(root, path)[path.at(-1)!] = value
   return true
-}
-
-function asType(text: string, type: string): unknown {
-  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined
-  if (type !== 'number' && type !== 'integer') return undefined
-  return /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text) ? Number(text) : undefined
 }
 
 const holderOf = (root: unknown, path: ConfigPath) =>

@@ -10,12 +10,18 @@ export interface KindOptions {}
 /** A ready-made pipeline with its options. */
 export type PipelineOfKind = { readonly [K in keyof KindOptions]: { readonly use: K } & KindOptions[K] }[keyof KindOptions]
 
+/** The options of all ready-made pipelines, by name. */
+type KindKeys = { [K in keyof KindOptions]: keyof KindOptions[K] }[keyof KindOptions]
+
 /** A pipeline of a module: its default export is a pipeline, or a {@link PipelineFactory}. */
-export interface PipelineOfModule {
+export type PipelineOfModule = {
   /** A path relative to the config file (`./pipelines/orders.ts`), or the name of an installed package. */
   readonly use: string
   /** What the module's function gets. Texts are interpolated; nothing else is checked. */
   readonly options?: Readonly<Record<string, unknown>>
+} & {
+  // Or a ready-made pipeline with a wrong option would pass for one of these, whose `use` may be any text.
+  readonly [K in Exclude<KindKeys, 'use' | 'options'>]?: never
 }
 
 /** What a module may export instead of a pipeline. */

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, extname, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Jiti } from 'jiti'
 import { errorText } from '../core/error-report.js'
 import { isMillraceError } from '../core/errors.js'
@@ -14,8 +16,7 @@ import { isMillraceError } from '../core/errors.js'
  * @throws Where there is none, and what it throws while it is loaded.
  */
 export async function loadModule(specifier: string, directory: string): Promise<unknown> {
-  const jiti = await jitiOf(directory)
-  const found = jiti.esmResolve(specifier, { parentURL: join(directory, 'millrace.config'), try: true })
+  const found = await resolved(specifier, directory)
   if (found === undefined) throw new Error(`${specifier}, which is not there`)
   try {
     return await importFile(found, directory)
@@ -24,14 +25,49 @@ export async function loadModule(specifier: string, directory: string): Promise<
   }
 }
 
-/** As {@link loadModule}, of a file (or its URL) that is there. What it throws is thrown on. */
+/** A path as it is written needs no resolver; one without its ending does, or of another (`.js` for `.ts`), or a package. */
+async function resolved(specifier: string, directory: string): Promise<string | undefined> {
+  const path = resolve(directory, specifier)
+  if (/^\.{0,2}\//.test(specifier) && extname(path) !== '' && existsSync(path)) return path
+  const found = (await jitiOf(directory)).esmResolve(specifier, { parentURL: join(directory, 'millrace.config'), try: true })
+  return found?.startsWith('file:') ? fileURLToPath(found) : found
+}
+
+/** As {@link loadModule}, of a file that is there. What it throws is thrown on. */
 export async function importFile(file: string, directory: string): Promise<unknown> {
+  // Once something was compiled, all is: a module that both import must not be there twice.
+  if (/\.[cm]?js$/.test(file) && !instances.has(directory) && isOwnFor(directory)) {
+    try {
+      const { default: exported, ...named } = (await import(pathToFileURL(file).href)) as { default?: unknown }
+      return exported ?? named
+    } catch (error) {
+      if (!isForCompiler(error)) throw error
+    }
+  }
   const jiti = await jitiOf(directory)
   try {
     return await jiti.import(file, { default: true })
   } catch (error) {
     throw error instanceof Error && !isMillraceError(error) ? inOneLine(error) : error
   }
+}
+
+/**
+ * Whether `millrace` is this very package for a module in a directory. Then Node itself imports JavaScript, and neither jiti nor Babel has to be loaded.
+ */
+function isOwnFor(directory: string): boolean {
+  try {
+    const found = createRequire(join(directory, 'millrace.config')).resolve('millrace')
+    return found === fileURLToPath(new URL('../index.js', import.meta.url))
+  } catch {
+    return false
+  }
+}
+
+/** What Node refuses before anything has run: a module in TypeScript that is imported, or a text that it cannot parse, of which it does not say where. */
+function isForCompiler(error: unknown): boolean {
+  const code = (error as { readonly code?: unknown } | null)?.code
+  return error instanceof SyntaxError || code === 'ERR_UNKNOWN_FILE_EXTENSION' || code === 'ERR_MODULE_NOT_FOUND'
 }
 
 /** Loaders tell by which files they came, and parsers put the place into a line of its own. */
