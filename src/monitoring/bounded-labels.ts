@@ -1,3 +1,6 @@
+/** How many reasons a pipeline may have for itself: what users name, ids perhaps, must not fill Prometheus. */
+export const MAX_REASONS = 50
+
 /**
  * Counts under a bounded number of names: the first that came keep theirs, all others are `other`.
  *

@@ -55,6 +55,7 @@ async function metricsOfARun(): Promise<MetricsPage> {
           return [1, 2, 3].map(value => ({ value, position: value, bytes: 10 }))
         },
         lag: () => new Map([['0', 5]]),
+        facts: () => ({ member: 'm', assignment: { orders: [0, 1] }, rebalances: 1, commits: 2, committedAt: 3_000 }),
       }
     },
   }

@@ -182,6 +182,33 @@ describe('the metrics of a pipeline', () => {
     await clock.until(supervisor.stop())
   })
 
+  test('give what sources tell of themselves, and no series of what they do not', async () => {
+    const clock = virtualClock()
+    const telling: Source<number> = {
+      name: 'kafka',
+      commits: 'prefix',
+      open: async () => ({
+        read: (_, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })),
+        facts: () => ({ assignment: { a: [0, 1], b: [4] }, rebalances: 2, commits: 7 }),
+      }),
+    }
+    const supervisor = supervise(
+      [pipeline('a', telling, new NotingSink<number>().sink), pipeline('b', new FedSource().source, new NotingSink<number>().sink)],
+      { clock },
+    )
+    const { page } = metered(supervisor)
+    await clock.advance(10)
+    const { samples } = await page()
+    expect(
+      samples.filter(({ name }) => name.startsWith('millrace_source_')).map(({ name, labels, value }) => [name, labels, value]),
+    ).toEqual([
+      ['millrace_source_partitions', { pipeline: 'a', source: 'kafka' }, 3],
+      ['millrace_source_rebalances_total', { pipeline: 'a', source: 'kafka' }, 2],
+      ['millrace_source_commits_total', { pipeline: 'a', source: 'kafka' }, 7],
+    ])
+    await clock.until(supervisor.stop())
+  })
+
   test('tell the states, restarts and holes of each pipeline', async () => {
     const clock = virtualClock()
     const source = new FedSource()
