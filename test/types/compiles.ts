@@ -4,6 +4,7 @@ import { type } from 'arktype'
 import {
   BatchError,
   decode,
+  defineConfig,
   definePipeline,
   type Envelope,
   type Fits,
@@ -552,3 +553,35 @@ export function guarded<T>(sink: Fits<T, Sink<T>>, steps: (records: Observable<E
 export const guardedIds = guarded(memorySink<{ id: number }>(), records =>
   records.pipe(decode('json'), validate(z.object({ id: z.number() }))),
 )
+
+// a config: ready-made pipelines, modules, a pipeline in code
+export const config = defineConfig({
+  pipelines: {
+    files: {
+      use: 'files-to-postgres',
+      paths: ['a', 'b'],
+      format: 'csv',
+      schema: { type: 'object' },
+      table: {
+        name: 'files',
+        columns: { id: { type: 'integer', key: true }, tags: 'text[]', at: { type: 'timestamptz', default: { sql: 'now()' } } },
+      },
+      database: { embedded: 'db' },
+      write: { mode: 'upsert', merge: ['tags'], batch: { maxRecords: 5 } },
+      limits: { stopAt: { failures: 3, withinMs: 1_000 } },
+    },
+    topic: {
+      use: 'topic-to-postgres',
+      from: { brokers: 'a:1', topics: '/^a/', groupId: 'g', sasl: { mechanism: 'plain', username: 'u', password: 'p' } },
+      table: { name: 'topic', columns: { id: 'bigint' } },
+      database: { connection: 'postgres://localhost' },
+    },
+    module: { use: './pipeline.ts', options: { any: ['thing'] } },
+    package: { use: 'some-package' },
+    'csv-rows': csvRows,
+  },
+  monitoring: { port: 0 },
+  log: { level: 'warn', format: 'json' },
+  restart: { maxInARow: 3 },
+  hints: ['x'],
+})

@@ -1,6 +1,6 @@
 // What must not compile. Above each case stands what it is and, after `→`, the first line of what the compiler says; must-not-compile.test.ts holds the two
 // together. `MILLRACE_PIN=1 npx vitest run test/types` writes the messages anew: read the difference, for people read these messages.
-import { type Batch, decode, definePipeline, handle, kafkaSource, keep, memorySink, memorySource, postgres, postgresSink, route, type Sink, split, table, transform, validate } from 'millrace'
+import { type Batch, decode, defineConfig, definePipeline, handle, kafkaSource, keep, memorySink, memorySource, postgres, postgresSink, route, type Sink, split, table, transform, validate } from 'millrace'
 import { runPipeline } from 'millrace/testing'
 import { map } from 'rxjs'
 import { z } from 'zod'
@@ -174,3 +174,21 @@ postgresSink(database, signups, { mode: 'upsert', merge: ['emial'] })
 // records that the pipeline's source does not give
 // → TS2322 Type 'string' is not assignable to type 'number'.
 runPipeline(definePipeline({ name, source: memorySource([1]), steps: r => r, sink: memorySink<number>(), onFailure }), ['one'])
+
+// configs
+
+// a ready-made pipeline with a misspelled option
+// → TS2353 Object literal may only specify known properties, and 'pathes' does not exist in type 'Pipeline<Sources> | ({ readonly use: "files-to-postgres"; } & FilesToPostgresConfig)'.
+defineConfig({ pipelines: { a: { use: 'files-to-postgres', pathes: 'x', format: 'csv', table: { name: 't', columns: { id: 'integer' } }, database: { embedded: 'x' } } } })
+
+// with a format that there is not
+// → TS2322 Type '{ use: "files-to-postgres"; paths: string; format: "xml"; table: { name: string; columns: { id: string; }; }; database: { embedded: string; }; }' is not assignable to type 'Pipeline<Sources> | PipelineOfKind | PipelineOfModule'.
+defineConfig({ pipelines: { a: { use: 'files-to-postgres', paths: 'x', format: 'xml', table: { name: 't', columns: { id: 'integer' } }, database: { embedded: 'x' } } } })
+
+// without a database
+// → TS2322 Type '{ use: "files-to-postgres"; paths: string; format: "csv"; table: { name: string; columns: { id: string; }; }; }' is not assignable to type 'Pipeline<Sources> | PipelineOfKind | PipelineOfModule'.
+defineConfig({ pipelines: { a: { use: 'files-to-postgres', paths: 'x', format: 'csv', table: { name: 't', columns: { id: 'integer' } } } } })
+
+// a level that there is not
+// → TS2322 Type '"verbose"' is not assignable to type '"debug" | "error" | "info" | "silent" | "warn" | undefined'.
+defineConfig({ pipelines: {}, log: { level: 'verbose' } })
