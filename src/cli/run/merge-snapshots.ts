@@ -1,6 +1,7 @@
 import type { RunSnapshot } from '../../runtime/run.js'
 import type { ActorSnapshot, ActorState } from '../../runtime/supervisor-actor.js'
 import { added, noTotals } from '../../runtime/supervisor-totals.js'
+import { mergeFacts } from './merge-facts.js'
 
 /** A pipeline that runs in several processes. */
 export interface SharedSnapshot extends ActorSnapshot {
@@ -48,5 +49,6 @@ function mergeRuns(runs: readonly RunSnapshot[]): RunSnapshot {
     heldRecords: sum(({ heldRecords }) => heldRecords),
     oldestUnsettledMs: max(({ oldestUnsettledMs }) => oldestUnsettledMs),
     lag,
+    sources: mergeFacts(runs.map(({ sources = {} }) => sources)),
   }
 }
