@@ -6,6 +6,7 @@ import type { EmbeddedOptions, ServerOptions } from '../drivers/postgres/databas
 /** A database as a config writes it: a server, or a directory. */
 export type DatabaseOption = ServerOptions | EmbeddedOptions
 
+/** A {@link DatabaseOption} as JSON Schema. */
 export const databaseSchema: JsonSchema = {
   type: 'object',
   title: 'an object with either connection or embedded',

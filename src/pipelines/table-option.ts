@@ -40,6 +40,7 @@ const columnType: JsonSchema = {
   examples: types,
 }
 
+/** A {@link TableOption} as JSON Schema. */
 export const tableSchema: JsonSchema = {
   type: 'object',
   description: 'The table that rows are written into. It is compared with the database at start.',

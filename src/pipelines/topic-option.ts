@@ -44,6 +44,7 @@ const sasl: JsonSchema = {
   },
 }
 
+/** A {@link TopicOption} as JSON Schema. */
 export const topicSchema: JsonSchema = {
   type: 'object',
   description: 'What is read, and as which consumer group.',
