@@ -1,4 +1,6 @@
+import { exponentialBackoff } from '../core/backoff.js'
 import { delay } from '../core/clock.js'
+import { isRetryable } from '../core/retryable.js'
 import type {
   BatchControl,
   FetchedBatch,
@@ -218,6 +220,40 @@ export class Membership implements GroupHandlers {
   }
 
   // ---------- partitions
+
+  /**
+   * Takes a partition over once more, after another owner has taken it in the ledger: if the group says that it is ours. A member that was asleep learns so
+   * that it is none any more, and joins anew. What is in flight of the other partitions goes on.
+   */
+  regain(name: string): void {
+    const lost = this.owned.get(name)
+    if (lost === undefined || this.isOver) return
+    this.lose([lost])
+    const partition = new KafkaPartition(lost)
+    // The client stands there, and nothing may come after it.
+    partition.passed = lost.next
+    this.owned.set(name, partition)
+    this.confirmed(partition)
+      .then(isOurs => (isOurs ? this.takeOver([partition]) : undefined))
+      .catch(error => {
+        if (!this.isOver) this.host.fail(error)
+      })
+  }
+
+  /** Asks the group until it says yes; false when the partition was lost meanwhile. */
+  private async confirmed(partition: KafkaPartition): Promise<boolean> {
+    for (let backoff = exponentialBackoff(); ; backoff = backoff.next()) {
+      try {
+        await this.member?.confirm()
+        return !partition.isLost
+      } catch (error) {
+        this.host.context.log.debug('the group does not confirm this member', { error: String(error) })
+        if (!isRetryable(error)) throw error
+      }
+      await delay(this.host.clock, backoff.delayMs, this.ending.signal)
+      if (partition.isLost) return false
+    }
+  }
 
   private lose(partitions: readonly KafkaPartition[]): void {
     if (partitions.length === 0) return

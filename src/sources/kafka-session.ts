@@ -27,6 +27,8 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   /** When the last membership began, and whether anything it read was committed. */
   private joinedAt = 0
   private hasProgress = false
+  /** When another owner took a partition last. */
+  private readonly fencedAt = new Map<string, number>()
   /** How often partitions were dealt out. */
   private joins = 0
   private failure: { readonly error: unknown } | null = null
@@ -114,7 +116,14 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   }
 
   fenced(partition: string): void {
-    if (this.membership?.owned.has(partition)) this.renew('another owner has taken a partition over in the ledger', null)
+    if (this.membership?.owned.has(partition) !== true) return
+    const now = this.clock.now()
+    const isFirst = now - (this.fencedAt.get(partition) ?? Number.NEGATIVE_INFINITY) >= CALM_MS
+    this.fencedAt.set(partition, now)
+    // Two who take it from each other by turns need the growing pauses of a renewal.
+    if (!isFirst) return this.renew('another owner has taken a partition over in the ledger, time and again', null)
+    this.context.log.warn('another owner has taken a partition over in the ledger; asking the group whose it is', { partition })
+    this.membership.regain(partition)
   }
 
   lag(): ReadonlyMap<string, number> {
@@ -294,6 +303,8 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
 }
 
 const LAST_ATTEMPTS = 5
+/** A partition that was fenced twice within it has two owners who know nothing of each other. */
+const CALM_MS = 10_000
 /** A member that lived for so long was well: the next crash is another matter. */
 const HEALTHY_MS = 30_000
 const nothing: ReadonlyMap<string, KafkaPartition> = new Map()

@@ -276,6 +276,38 @@ export function describeKafkaDriver({ kafka, driver }: DriverWorld): void {
     })
   })
 
+  it('says whether the group still knows the member', async () => {
+    const topic = await kafka.createTopic(2)
+    const options = groupOptions(kafka.name('group'), [topic])
+    await asMember(options, async (watcher, member) => {
+      await member.confirm()
+      const held = new Watcher()
+      // While it holds a batch it cannot follow a rebalance.
+      let isHeld = false
+      let mayEnd = false
+      watcher.onBatch = async () => {
+        isHeld = true
+        await until(within, async () => expect(mayEnd).toBe(true))
+      }
+      await produce([0, 1].map(partition => message(topic, 'x', { partition })))
+      await eventually(() => expect(isHeld).toBe(true))
+      const joining = driver().joinGroup(options, held)
+      await until(within, async () =>
+        expect(
+          await member.confirm().then(
+            () => 'known',
+            error => error,
+          ),
+        ).toMatchObject({ retryable: true }),
+      )
+      mayEnd = true
+      await (await joining).stop()
+    })
+    const member = await driver().joinGroup(options, new Watcher())
+    await member.stop()
+    await expect(member.confirm()).rejects.toMatchObject({ code: 'MILL_KAFKA_REFUSED', retryable: true })
+  })
+
   it('gives what was not resolved again, after a rebalance too', async () => {
     const topic = await kafka.createTopic()
     await produce([message(topic, 'again')])

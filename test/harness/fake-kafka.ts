@@ -240,6 +240,11 @@ export class FakeMember implements GroupMember {
     this.wake()
   }
 
+  async confirm(): Promise<void> {
+    if (this.isForgotten || this.isStopped || this.isCrashed) throw refusal('UNKNOWN_MEMBER_ID')
+    if (this.generation !== this.group.generation) throw refusal('REBALANCE_IN_PROGRESS')
+  }
+
   async commit(offsets: readonly TopicOffset[]): Promise<void> {
     if (this.isStopped || this.isCrashed) throw refusal('the member has left the group')
     this.group.commit(offsets)

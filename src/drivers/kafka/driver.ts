@@ -92,6 +92,8 @@ export interface GroupMember {
   seek(to: TopicOffset): void
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
+  /** Resolves when the group says that this is a member of it, in the generation of now. Throws, retryable, when it rebalances or does not know it. */
+  confirm(): Promise<void>
   /** One attempt in the generation of now. Throws when the broker refuses; it is to be computed anew then, never sent again. */
   commit(offsets: readonly TopicOffset[]): Promise<void>
   /** Leaves the group. Handlers that hold a batch must let it go first; `isLive` says so. */

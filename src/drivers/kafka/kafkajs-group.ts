@@ -149,10 +149,20 @@ class KafkajsMember implements GroupMember {
     this.consumer.resume(byTopic(partitions, ({ partition }) => partition))
   }
 
+  async confirm(): Promise<void> {
+    const group = this.state === 'joined' ? this.innerGroup() : undefined
+    if (!group) throw this.refused('confirm the membership', 'the member has left the group')
+    try {
+      await group.heartbeat({ interval: 0 })
+    } catch (error) {
+      throw this.errorOf(error, 'confirm the membership')
+    }
+  }
+
   async commit(offsets: readonly TopicOffset[]): Promise<void> {
     if (offsets.length === 0) return
     const manager = this.state === 'joined' ? this.innerGroup()?.offsetManager : undefined
-    if (!manager) throw this.refused('the member has left the group')
+    if (!manager) throw this.refused('commit offsets', 'the member has left the group')
     const topics = byTopic(offsets, ({ partition, offset }) => ({ partition, offset: String(offset) }))
     try {
       await manager.commitOffsets({ topics })
@@ -173,8 +183,8 @@ class KafkajsMember implements GroupMember {
     }
   }
 
-  private refused(reason: string): MillraceError {
-    const details = { cluster: this.kafkajs.name, doing: `commit offsets in group ${this.options.groupId}`, reason }
+  private refused(doing: string, reason: string): MillraceError {
+    const details = { cluster: this.kafkajs.name, doing: `${doing} in group ${this.options.groupId}`, reason }
     return new MillraceError('MILL_KAFKA_REFUSED', details, { retryable: true })
   }
 

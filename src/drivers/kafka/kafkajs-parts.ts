@@ -4,6 +4,8 @@ import type { Logger } from '../../core/log.js'
 /** What a commit is made on: kafkajs's own group, whose offset manager is of the generation of now. */
 export interface CommittingGroup {
   readonly offsetManager: { commitOffsets(offsets: object): Promise<void> } | null
+  /** Asks the coordinator, unless it has answered within the interval. ms. */
+  heartbeat(options: { readonly interval: number }): Promise<void>
 }
 
 /** What the parts of the driver get of kafkajs. */

@@ -529,19 +529,63 @@ describe('with a ledger', () => {
     await expect(clock.until(pipeline().start({ clock }).finished)).rejects.toMatchObject({ code: 'MILL_LEDGER_AHEAD' })
   })
 
-  test('a member that was fenced joins anew, and nothing comes twice', async () => {
+  /** Somebody else takes the partition over in the ledger, and goes away again. */
+  async function takenByAnother(sink: ReturnType<typeof ledgered>['sink'], partition: string) {
+    const other = await sink.open({ pipeline: 'p', log: silentLog, quarantine: 'halt' })
+    await other.takeOver!('kafka', partition, null)
+    await other.close?.()
+  }
+
+  test('a partition that was fenced is taken over again where the group says that it is ours, and nothing comes twice', async () => {
+    const { clock, kafka, sink, pipeline } = ledgered('g')
+    kafka.topic('t', 2)
+    const run = pipeline().start({ clock })
+    kafka.produce('t/0', texts(0, 10))
+    kafka.produce('t/1', texts(100, 110))
+    await clock.advance(2_000)
+    await takenByAnother(sink, 't/0')
+    kafka.produce('t/0', texts(10, 20))
+    kafka.produce('t/1', texts(110, 120))
+    await clock.advance(5_000)
+    // The same member: what is in flight of the other partition is not given up.
+    expect(kafka.members).toHaveLength(1)
+    expect([...sink.rows].sort()).toEqual([...texts(0, 20), ...texts(100, 120)].sort())
+    kafka.produce('t/0', texts(20, 25))
+    await clock.advance(2_000)
+    expect(sink.rows).toHaveLength(45)
+    await clock.until(run.stop())
+    expect(kafka.group('g').committed.get('t/0')).toBe(25)
+  })
+
+  test('a member that the group does not know any more gives a fenced partition up, and joins anew', async () => {
     const { clock, kafka, sink, pipeline } = ledgered('g')
     const run = pipeline().start({ clock })
     kafka.produce('t/0', texts(0, 10))
     await clock.advance(2_000)
-    // Somebody else takes the partition over in the ledger, and goes away again.
-    const other = await sink.open({ pipeline: 'p', log: silentLog, quarantine: 'halt' })
-    await other.takeOver!('kafka', 't/0', null)
+    const [member] = kafka.members
+    member!.isSilent = true
+    member!.isForgotten = true
+    await takenByAnother(sink, 't/0')
     kafka.produce('t/0', texts(10, 20))
+    member!.isSilent = false
     await clock.advance(5_000)
-    expect(kafka.members).toHaveLength(2)
     expect(sink.rows).toEqual(texts(0, 20))
-    await other.close?.()
+    expect(run.snapshot().sources!['kafka']).toMatchObject({ member: 'member-2' })
+    await clock.until(run.stop())
+  })
+
+  test('two that take a partition from each other by turns do so ever more slowly', async () => {
+    const { clock, kafka, sink, pipeline } = ledgered('g')
+    const run = pipeline().start({ clock })
+    await clock.advance(1_000)
+    for (let i = 0; i < 6; i++) {
+      await takenByAnother(sink, 't/0')
+      kafka.produce('t/0', texts(i, i + 1))
+      await clock.advance(1_500)
+    }
+    expect(kafka.members.length).toBeGreaterThan(2)
+    await clock.advance(20_000)
+    expect(sink.rows).toEqual(texts(0, 6))
     await clock.until(run.stop())
   })
 })
