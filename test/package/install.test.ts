@@ -98,6 +98,37 @@ describe('the package', () => {
       rows: [{ greeting: 'hello, Ada' }, { greeting: 'hello, Grace' }],
     })
   }, 180_000)
+
+  it('brings the command, which writes a project that passes its check, its run and its own test', async () => {
+    const first = join(directory, 'first')
+    await mkdir(first)
+    const { devDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
+      devDependencies: Record<string, string>
+    }
+    const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball, `rxjs@${devDependencies['rxjs']}`]
+    await run('npm', ['init', '--yes'], { cwd: first, env: quiet })
+    await run('npm', install, { cwd: first, env: quiet })
+    const bin = (project: string) => join(project, 'node_modules/.bin/millrace')
+    expect((await run(bin(first), ['--version'], { env: quiet })).stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+
+    const made = join(directory, 'made')
+    await run(bin(first), ['init', 'made'], { cwd: directory, env: quiet })
+    // What is not published yet comes from the archive.
+    await run('npm', install, { cwd: made, env: quiet })
+    expect((await run(bin(made), ['check'], { cwd: made, env: quiet })).stdout).toContain('one pipeline (signups), no problem')
+    const { stdout } = await run(bin(made), ['run', '--json'], { cwd: made, env: quiet })
+    expect(JSON.parse(stdout)).toMatchObject({ delivered: 7, skipped: 1, quarantined: 2 })
+    expect(JSON.parse((await run(bin(made), ['run', '--json'], { cwd: made, env: quiet })).stdout)).toMatchObject({
+      delivered: 0,
+      quarantined: 0,
+    })
+    expect((await run('npm', ['test'], { cwd: made, env: quiet })).stdout).toMatch(/pass 2\n.*fail 0/s)
+    expect((await run('npm', ['run', 'sql', '--', 'select email from signups'], { cwd: made, env: quiet })).stdout).toContain(
+      'ada@example.org',
+    )
+    // Nothing that is there is overwritten.
+    await expect(run(bin(first), ['init', 'made'], { cwd: directory, env: quiet })).rejects.toMatchObject({ code: 2 })
+  }, 300_000)
 })
 
 /** What npm sets for the scripts it runs would make the inner npm look for its settings in the outer project. */

@@ -108,6 +108,8 @@ export const schemaToDatabase = `    schema: ./signup.schema.json
         signed_up: timestamptz
     # A Postgres within the process, kept in a directory. A server instead: { connection: \${DATABASE_URL} }
     database: { embedded: .millrace/db }
+    # It is made at the first start, which takes a slow machine its time.
+    limits: { startTimeoutMs: 120000 }
 `
 
 /** The first line of a config: what completes it in an editor. */
