@@ -37,6 +37,7 @@ export async function checkConfig(raw: Readonly<Record<string, unknown>>, { kind
   const whole = new Set<string>()
   const value = (await interpolate(raw, [], { env, directory, problems, secrets: found, whole })) as Record<string, unknown>
   for (const secret of findSecrets(value)) found.add(secret)
+  for (const secret of secretsOfEnvironment(env)) found.add(secret)
   const secrets = Object.freeze([...found])
   const show: Show = (given, path) => {
     if (path.some(step => typeof step === 'string' && isSecretKey(step))) return 'a secret (not shown)'
@@ -59,6 +60,16 @@ export async function checkConfig(raw: Readonly<Record<string, unknown>>, { kind
   problems.push(...shape.problems.filter(({ path }) => !unresolved.has(path)))
   return { value, pipelines, problems, misspelled: shape.misspelled, wrong, secrets }
 }
+
+/** What the environment holds of secrets, named in the config or not: code reads it by itself. */
+function secretsOfEnvironment(env: World['env']): string[] {
+  const entries = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const named = entries.filter(([name, value]) => isSecretKey(name) && value.length >= SHORTEST_OF_ENVIRONMENT).map(([, value]) => value)
+  return [...named, ...findSecrets(entries.map(([, value]) => value))]
+}
+
+/** `TOKEN_CHECK=strict` is none: what is shorter is hidden only where the config names it. */
+const SHORTEST_OF_ENVIRONMENT = 8
 
 /** What is wrong with that by which a pipeline is known: its `use`, or in code its name. */
 function useProblem(name: string, given: unknown, kinds: readonly PipelineKind[], show: Show): Problem | null {

@@ -68,6 +68,12 @@ describe('a config without a mistake', () => {
     expect(secrets).toEqual(['hunter22'])
   })
 
+  it('knows what the environment holds of secrets, though code alone reads it', async () => {
+    const more = { ...env, API_TOKEN: 'tok-12345', SHORT_TOKEN: 'strict', HOME: '/home/ada-lovelace', BROKER_URL: 'amqp://u:pw-in-url@h' }
+    const { secrets } = await load({ pipelines: {} }, { env: more })
+    expect([...secrets].sort()).toEqual(['hunter22', 'pw-in-url', 'tok-12345'])
+  })
+
   it('needs no server: each pipeline is made, once, and none is opened', async () => {
     const loaded = await load(good())
     expect(await loaded.pipeline('orders')).toBe(await loaded.pipeline('orders'))
