@@ -2,7 +2,7 @@ import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { commandHere } from '../harness/command-here.js'
-import { startOnTerminal } from '../harness/millrace-command.js'
+import { startMillrace, startOnTerminal } from '../harness/millrace-command.js'
 import { projects } from '../harness/project.js'
 import { people, peopleConfig } from '../harness/quarantine-project.js'
 
@@ -228,5 +228,31 @@ describe('millrace quarantine export and import', () => {
     const foreign = await quarantine(cwd, ['import'], { input: two!.replace('"people"', '"others"') })
     expect(foreign.err).toContain('the config has no pipeline others with a quarantine')
     expect((await quarantine(cwd, ['import', 'none.ndjson'])).err).toContain('none.ndjson')
+  })
+})
+
+describe('a replay that is stopped', () => {
+  it('writes what is under way, says how far it came, and leaves the rest in quarantine', { timeout: 60_000 }, async () => {
+    const bad = Array.from({ length: 400 }, (_, id) => `{"id":${id},"email":"none"}\n`).join('')
+    const cwd = await project({ 'millrace.config.js': peopleConfig(), 'people.in': bad })
+    expect((await commandHere(['run', 'people', '--json'], { cwd })).status).toBe(0)
+    const config = join(cwd, 'millrace.config.js')
+    const slow = (await readFile(config, 'utf8')).replace(
+      "if (!person.email.includes('@'))",
+      'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20); if (false)',
+    )
+    // A batch is small, so that there is something to be stopped between.
+    await writeFile(config, slow.replace("{ name: 'rows', open", "{ name: 'rows', batch: { maxRecords: 5 }, open"))
+    const running = startMillrace(['quarantine', 'replay', '--json'], { cwd })
+    await running.says(/people: \d+ of 400 entries/)
+    running.child.kill('SIGTERM')
+    const { status, out, err } = await running.ended
+    expect(status, err).toBe(0)
+    const [outcome] = (JSON.parse(out) as { replays: { entries: number; delivered: number; cameBack: unknown[] }[] }).replays
+    expect(outcome).toMatchObject({ entries: 400, left: 400 - outcome!.delivered, cameBack: [] })
+    expect(outcome!.delivered).toBeGreaterThan(0)
+    expect(outcome!.delivered).toBeLessThan(400)
+    expect(await rowsIn(cwd)).toHaveLength(outcome!.delivered)
+    expect(await listed(cwd, '--limit', '1000')).toHaveLength(400 - outcome!.delivered)
   })
 })

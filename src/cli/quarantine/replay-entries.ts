@@ -20,6 +20,8 @@ export interface ReplayOutcome {
   readonly entries: number
   readonly delivered: number
   readonly skipped: number
+  /** Entries that a replay which was stopped did not come to, or not to the end of: they are where they were. */
+  readonly left: number
   /** Records that failed again: in quarantine under new ids. Of a dry run without ids: they are where they were. */
   readonly cameBack: readonly {
     readonly id?: string
@@ -46,12 +48,12 @@ export async function replayEntries(place: Place, wanted: readonly Replayed[], {
   const origins = new Set(wanted.map(({ origin }) => originText(origin)))
   const before = new Set(wanted.map(({ id }) => id))
   const cameBack: ReplayOutcome['cameBack'][number][] = []
+  let left = 0
   for await (const entry of quarantine.list({ pipeline: pipeline.name })) {
-    // Those that are there under their old ids were not reached: the replay was stopped.
-    if (!origins.has(originText(entry.origin)) || before.has(entry.id)) continue
-    cameBack.push({ id: entry.id, ...failureText(entry) })
+    if (before.has(entry.id)) left++
+    else if (origins.has(originText(entry.origin))) cameBack.push({ id: entry.id, ...failureText(entry) })
   }
-  return { pipeline: pipeline.name, entries: wanted.length, delivered, skipped, cameBack }
+  return { pipeline: pipeline.name, entries: wanted.length, delivered, skipped, left, cameBack }
 }
 
 /**
@@ -75,7 +77,7 @@ export async function tryEntries(
   const run = replayInto(pipeline, { from: nowhere, log }, { sink, onFailure: nowhere })
   onRun(run)
   const { delivered, skipped } = await run.finished
-  return { pipeline: pipeline.name, entries: wanted.length, delivered, skipped, cameBack: failed.map(failureText) }
+  return { pipeline: pipeline.name, entries: wanted.length, delivered, skipped, left: 0, cameBack: failed.map(failureText) }
 }
 
 const sink: Sink<unknown> = { name: 'nowhere', open: async () => ({ async write() {} }) }

@@ -36,7 +36,8 @@ export async function replaySelected(frame: Frame, ids: readonly string[], optio
       frame.say('the text was not changed: nothing was replayed')
       return
     }
-    if (dryRun && !steps) outcomes.push({ pipeline: place.pipeline.name, entries: wanted.length, delivered: 0, skipped: 0, cameBack: [] })
+    if (dryRun && !steps)
+      outcomes.push({ pipeline: place.pipeline.name, entries: wanted.length, delivered: 0, skipped: 0, left: 0, cameBack: [] })
     else {
       const stopped = await runOne(frame, place, wanted, steps ? tryEntries : replayEntries)
       outcomes.push(stopped.outcome)
@@ -115,12 +116,13 @@ async function changed(frame: Frame, place: Place, chosen: Replayed): Promise<re
   throw new UsageError(`entry ${chosen.id} is gone`)
 }
 
-function outcomeLines({ pipeline, entries, delivered, skipped, cameBack }: ReplayOutcome, dry: boolean, steps: boolean): string[] {
+function outcomeLines({ pipeline, entries, delivered, skipped, left, cameBack }: ReplayOutcome, dry: boolean, steps: boolean): string[] {
   const count = entries === 1 ? 'one entry' : `${counted(entries)} entries`
   if (dry && !steps) return [`${onOneLine(pipeline)}: ${count} would be replayed (--steps tries the steps on them, and writes nothing)`]
   const settled = `${counted(delivered)} ${dry ? 'would be delivered' : 'delivered'}, ${counted(skipped)} skipped`
-  const left = dry ? `${counted(cameBack.length)} would fail again` : `${counted(cameBack.length)} came back`
-  const lines = [`${onOneLine(pipeline)}: ${count} ${dry ? 'tried' : 'replayed'}: ${settled}, ${left}`]
+  const again = dry ? `${counted(cameBack.length)} would fail again` : `${counted(cameBack.length)} came back`
+  const rest = left > 0 ? `, ${counted(left)} not reached: they are still there` : ''
+  const lines = [`${onOneLine(pipeline)}: ${count} ${dry ? 'tried' : 'replayed'}: ${settled}, ${again}${rest}`]
   for (const { id, origin, stage, code, message } of cameBack.slice(0, MAX_NAMED))
     lines.push(
       `  ${id === undefined ? '' : `${id}  `}${clipped(origin, 60)}  ${onOneLine(stage)}  ${onOneLine(code)}  ${clipped(message, 100)}`,
