@@ -71,7 +71,8 @@ export class SharedDatabase {
 
   private async release(engine: Engine): Promise<void> {
     this.holds--
-    if (this.holds === 0 && (await this.engine) === engine) await this.stop()
+    // Asked for again behind the await: meanwhile somebody may have taken hold of it.
+    if (this.holds === 0 && (await this.engine) === engine && this.holds === 0) await this.stop()
   }
 
   private stop(): Promise<void> {
