@@ -275,7 +275,7 @@ export class Membership implements GroupHandlers {
 
   private async takeOver(fresh: readonly KafkaPartition[]): Promise<void> {
     const { context } = this.host
-    for (const [partition, start] of await takeOver(fresh, this.host, this.ending.signal)) {
+    for (const [partition, start] of await takeOver(fresh, this.host, () => this.topicIds(), this.ending.signal)) {
       if (partition.isLost) continue
       partition.begin(start.next, start.end, start.committed)
       this.host.advance(partition, start.next)
@@ -284,6 +284,10 @@ export class Membership implements GroupHandlers {
       context.log.debug('partition begins', { partition: partition.name, offset: start.next, end: start.end })
     }
     this.host.fetched()
+  }
+
+  private async topicIds(): Promise<ReadonlyMap<string, string>> {
+    return (await this.member?.topicIds()) ?? new Map()
   }
 
   private seek({ topic, partition, next }: KafkaPartition): void {

@@ -308,6 +308,19 @@ export function describeKafkaDriver({ kafka, driver }: DriverWorld): void {
     await expect(member.confirm()).rejects.toMatchObject({ code: 'MILL_KAFKA_REFUSED', retryable: true })
   })
 
+  it('tells a topic that was made anew from the one before', async () => {
+    const [kept, remade] = [await kafka.createTopic(3), await kafka.createTopic(2)]
+    const ids = () => asMember(groupOptions(kafka.name('group'), [kept, remade]), (_, member) => member.topicIds())
+    const before = await ids()
+    expect([...before.keys()].sort()).toEqual([kept, remade].sort())
+    expect([...before.values()].every(id => /^[\w-]{22}$/.test(id))).toBe(true)
+    await kafka.deleteTopic(remade)
+    await until(within, async () => void (await kafka.createTopic(1, {}, remade)))
+    const after = await ids()
+    expect(after.get(kept)).toBe(before.get(kept))
+    expect(after.get(remade)).not.toBe(before.get(remade))
+  })
+
   it('gives what was not resolved again, after a rebalance too', async () => {
     const topic = await kafka.createTopic()
     await produce([message(topic, 'again')])

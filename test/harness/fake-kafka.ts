@@ -30,6 +30,8 @@ export class FakeKafka {
   /** Joins that fail with this error. */
   joinErrors: Error[] = []
   adminErrors: Error[] = []
+  /** How often a topic was made anew: the ids of all go by it. */
+  remakes = 0
   /** How many ids of members were given. */
   ids = 0
   /** Where lookups by time land. */
@@ -70,6 +72,7 @@ export class FakeKafka {
   }
 
   remake(at: string): void {
+    this.remakes++
     this.logs.set(at, { low: 0, end: 0, entries: [] })
   }
 
@@ -238,6 +241,10 @@ export class FakeMember implements GroupMember {
   resume(partitions: readonly TopicPartition[]): void {
     for (const at of partitions) this.paused.delete(partitionName(at))
     this.wake()
+  }
+
+  async topicIds(): Promise<ReadonlyMap<string, string>> {
+    return new Map(this.topics.map(topic => [topic, `${topic}-${this.kafka.remakes}`]))
   }
 
   async confirm(): Promise<void> {

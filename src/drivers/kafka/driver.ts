@@ -92,6 +92,8 @@ export interface GroupMember {
   seek(to: TopicOffset): void
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
+  /** By topic its id, which one made anew under the same name does not have. Empty where the brokers know none (before Kafka 2.8). */
+  topicIds(): Promise<ReadonlyMap<string, string>>
   /** Resolves when the group says that this is a member of it, in the generation of now. Throws, retryable, when it rebalances or does not know it. */
   confirm(): Promise<void>
   /** One attempt in the generation of now. Throws when the broker refuses; it is to be computed anew then, never sent again. */

@@ -6,7 +6,8 @@ import { brokerAnswerOf, kafkaError } from './kafka-error.js'
 import { resolveTopics } from './kafkajs-admin.js'
 import type { Standin } from './kafkajs-fetch.js'
 import { fetchedMessage } from './kafkajs-message.js'
-import type { CommittingGroup, Kafkajs } from './kafkajs-parts.js'
+import type { CommittingGroup, Kafkajs, Wire } from './kafkajs-parts.js'
+import { METADATA_KEY, METADATA_VERSION, topicIdsOf, topicIdsRequest } from './topic-ids.js'
 
 /** Resolves when the member has joined for the first time. */
 export async function joinKafkajsGroup(kafkajs: Kafkajs, options: GroupOptions, handlers: GroupHandlers): Promise<GroupMember> {
@@ -149,6 +150,14 @@ class KafkajsMember implements GroupMember {
     this.consumer.resume(byTopic(partitions, ({ partition }) => partition))
   }
 
+  async topicIds(): Promise<ReadonlyMap<string, string>> {
+    const group = this.innerGroup()
+    if (this.state !== 'joined' || !group) throw this.refused('ask for the ids of topics', 'the member has left the group')
+    const found = await group.cluster.brokerPool.withBroker(({ broker }) => askTopicIds(broker, this.topics))
+    if (found === null) throw this.refused('ask for the ids of topics', 'no broker has answered')
+    return found
+  }
+
   async confirm(): Promise<void> {
     const group = this.state === 'joined' ? this.innerGroup() : undefined
     if (!group) throw this.refused('confirm the membership', 'the member has left the group')
@@ -192,6 +201,20 @@ class KafkajsMember implements GroupMember {
     const { groupId } = this.options
     return kafkaError(error, { cluster: this.kafkajs.name, doing: `${doing} in group ${groupId}`, groupId, topic: this.topics.join(', ') })
   }
+}
+
+async function askTopicIds({ versions, connectionPool }: Wire, topics: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if ((versions?.[METADATA_KEY]?.maxVersion ?? 0) < METADATA_VERSION) return new Map()
+  const buffer = topicIdsRequest(topics)
+  return connectionPool.send({
+    // What kafkajs asks an Encoder for.
+    request: { apiKey: METADATA_KEY, apiVersion: METADATA_VERSION, apiName: 'Metadata', encode: async () => ({ buffer, buf: buffer }) },
+    // It looks for a throttle time on what was decoded.
+    response: {
+      decode: async bytes => ({ ids: topicIdsOf(bytes) }),
+      parse: async decoded => (decoded as { ids: ReadonlyMap<string, string> }).ids,
+    },
+  })
 }
 
 function byTopic<T extends TopicPartition, P>(given: readonly T[], one: (of: T) => P): { topic: string; partitions: P[] }[] {

@@ -30,7 +30,6 @@ interface InnerCluster {
   fetchTopicsOffset(topics: readonly object[]): Promise<{ readonly partitions: readonly { readonly offset: string }[] }[]>
 }
 interface InnerGroup extends CommittingGroup {
-  readonly cluster: object
   connect(): Promise<void>
 }
 interface OffsetManager {

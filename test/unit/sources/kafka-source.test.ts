@@ -529,6 +529,20 @@ describe('with a ledger', () => {
     await expect(clock.until(pipeline().start({ clock }).finished)).rejects.toMatchObject({ code: 'MILL_LEDGER_AHEAD' })
   })
 
+  test('a topic made anew is told, also where it is longer than what was read', async () => {
+    const { clock, kafka, pipeline } = ledgered('g')
+    kafka.produce('t/0', texts(0, 10))
+    const first = pipeline().start({ clock })
+    await clock.advance(2_000)
+    await clock.until(first.stop())
+    kafka.remake('t/0')
+    kafka.produce('t/0', texts(100, 150))
+    await expect(clock.until(pipeline().start({ clock }).finished)).rejects.toMatchObject({
+      code: 'MILL_LEDGER_AHEAD',
+      message: expect.stringContaining('made anew'),
+    })
+  })
+
   /** Somebody else takes the partition over in the ledger, and goes away again. */
   async function takenByAnother(sink: ReturnType<typeof ledgered>['sink'], partition: string) {
     const other = await sink.open({ pipeline: 'p', log: silentLog, quarantine: 'halt' })
