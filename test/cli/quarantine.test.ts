@@ -100,8 +100,15 @@ describe('millrace quarantine show', () => {
     const cwd = await quarantined()
     const id = await idOf(cwd, '--stage', 'decode')
     expect((await quarantine(cwd, ['show', id.slice(0, -20), '--raw'])).out).toBe('{"id":6,"email":}')
-    expect(await quarantine(cwd, ['show', '0'])).toMatchObject({ status: 2, err: expect.stringContaining('4 entries begin so') })
-    expect(await quarantine(cwd, ['show', 'x'])).toMatchObject({ status: 2, err: expect.stringContaining('no entry has the id x') })
+    expect(await quarantine(cwd, ['show', id.slice(0, 10)])).toMatchObject({
+      status: 2,
+      err: expect.stringContaining('4 entries begin so'),
+    })
+    for (const unknown of ['x', id.slice(0, 7)])
+      expect(await quarantine(cwd, ['show', unknown])).toMatchObject({
+        status: 2,
+        err: expect.stringContaining(`no entry has the id ${unknown}`),
+      })
   })
 })
 

@@ -22,7 +22,7 @@ export interface Selection {
   readonly filter: Omit<QuarantineFilter, 'pipeline'>
   readonly text: string | undefined
   readonly limit: number
-  /** Ids, or beginnings of ids that no other begins with. Empty: all. */
+  /** Ids, or beginnings of at least 8 characters of ids that are no numbers. Empty: all. */
   readonly ids: readonly string[]
 }
 
@@ -69,7 +69,7 @@ export async function* entriesAt(
   let left = limit
   for await (const entry of quarantine.list({ ...filter, pipeline: pipeline.name })) {
     if (text !== undefined && !says(entry, text)) continue
-    if (ids.length > 0 && !ids.some(id => entry.id.startsWith(id))) continue
+    if (ids.length > 0 && !ids.some(id => isMeant(entry.id, id))) continue
     if (left-- <= 0) return
     yield entry
   }
@@ -78,8 +78,15 @@ export async function* entriesAt(
 /** Of several ids that begin as was asked for, the one that is exactly so. */
 export function exact<T extends { readonly id: string }>(entries: readonly T[], id: string): readonly T[] {
   const same = entries.filter(entry => entry.id === id)
-  return same.length > 0 ? same : entries.filter(entry => entry.id.startsWith(id))
+  return same.length > 0 ? same : entries.filter(entry => isMeant(entry.id, id))
 }
+
+/** Long ids may be shortened; numbers may not: 1, which is gone, would be 12. */
+function isMeant(id: string, given: string): boolean {
+  return id === given || (given.length >= MIN_BEGINNING && id.startsWith(given) && !/^\d+$/.test(id))
+}
+
+const MIN_BEGINNING = 8
 
 function says({ error }: QuarantineEntry, text: string): boolean {
   for (let at: QuarantineEntry['error'] | undefined = error; at !== undefined; at = at.cause)

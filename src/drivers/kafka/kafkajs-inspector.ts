@@ -105,8 +105,10 @@ export async function openKafkajsInspector(kafkajs: Kafkajs): Promise<Inspector>
     },
     async mayJoin(groupId) {
       try {
-        const coordinator = await patiently(() => cluster.findGroupCoordinator({ groupId }))
-        await coordinator.heartbeat({ groupId, groupGenerationId: 0, memberId: 'millrace-inspection' })
+        await patiently(async () => {
+          const coordinator = await cluster.findGroupCoordinator({ groupId })
+          await coordinator.heartbeat({ groupId, groupGenerationId: 0, memberId: 'millrace-inspection' })
+        })
       } catch (error) {
         if (!unknownMember.has(brokerAnswerOf(error) ?? '')) throw named(error, `join group ${groupId}`, { groupId })
       }
@@ -135,14 +137,15 @@ export async function openKafkajsInspector(kafkajs: Kafkajs): Promise<Inspector>
 /** Answers that are given only to who may be a member. */
 const unknownMember = new Set(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'REBALANCE_IN_PROGRESS'])
 
+const coming = new Set(['GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS', 'NOT_COORDINATOR_FOR_GROUP'])
+
 /** In a cluster that never had a group, the place of groups is made by the first question. */
 async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   for (let left = 10; ; left--) {
     try {
       return await ask()
     } catch (error) {
-      const isComing =
-        brokerAnswerOf(error) === 'GROUP_COORDINATOR_NOT_AVAILABLE' || memberOf(error, 'name') === 'KafkaJSGroupCoordinatorNotFound'
+      const isComing = coming.has(brokerAnswerOf(error) ?? '') || memberOf(error, 'name') === 'KafkaJSGroupCoordinatorNotFound'
       if (left === 0 || !isComing) throw error
       await delay(systemClock, 300)
     }
