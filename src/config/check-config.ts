@@ -3,7 +3,7 @@ import { checkShape, type Show } from './check-shape.js'
 import type { Problem } from './config-error.js'
 import { type ConfigPath, pathText, renamed } from './config-path.js'
 import { schemaOf } from './config-schema.js'
-import { findSecrets } from './find-secrets.js'
+import { findSecrets, secretsOfEnvironment } from './find-secrets.js'
 import { interpolate } from './interpolate.js'
 import type { PipelineKind } from './kind.js'
 import { isPipelineLike, isPlainObject } from './plain-object.js'
@@ -60,16 +60,6 @@ export async function checkConfig(raw: Readonly<Record<string, unknown>>, { kind
   problems.push(...shape.problems.filter(({ path }) => !unresolved.has(path)))
   return { value, pipelines, problems, misspelled: shape.misspelled, wrong, secrets }
 }
-
-/** What the environment holds of secrets, named in the config or not: code reads it by itself. */
-function secretsOfEnvironment(env: World['env']): string[] {
-  const entries = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  const named = entries.filter(([name, value]) => isSecretKey(name) && value.length >= SHORTEST_OF_ENVIRONMENT).map(([, value]) => value)
-  return [...named, ...findSecrets(entries.map(([, value]) => value))]
-}
-
-/** `TOKEN_CHECK=strict` is none: what is shorter is hidden only where the config names it. */
-const SHORTEST_OF_ENVIRONMENT = 8
 
 /** What is wrong with that by which a pipeline is known: its `use`, or in code its name. */
 function useProblem(name: string, given: unknown, kinds: readonly PipelineKind[], show: Show): Problem | null {

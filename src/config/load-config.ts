@@ -6,6 +6,7 @@ import type { ResolvedConfig } from './config.js'
 import { ConfigError, type Problem } from './config-error.js'
 import { type ConfigPath, pathText } from './config-path.js'
 import { type JsonSchema, schemaOf, withDefaults } from './config-schema.js'
+import { secretsOfEnvironment } from './find-secrets.js'
 import type { PipelineKind } from './kind.js'
 import { PipelineMaker } from './pipeline-maker.js'
 import { isPlainObject } from './plain-object.js'
@@ -49,7 +50,7 @@ export interface LoadedConfig {
 export async function loadConfig(file: string, { kinds, env, only, make = true }: LoadConfigOptions): Promise<LoadedConfig> {
   const path = resolve(file)
   const directory = dirname(path)
-  const raw = await readConfig(path)
+  const raw = await readConfig(path, secretsOfEnvironment(env))
   if (!isPlainObject(raw)) throw new ConfigError(path, [{ path: '', expected: 'an object with pipelines', given: shown(raw) }])
   const checked = await checkConfig(wanted(raw, only), { kinds, env, directory })
   const { value, pipelines, secrets } = checked

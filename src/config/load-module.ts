@@ -17,7 +17,7 @@ import { isMillraceError } from '../core/errors.js'
  */
 export async function loadModule(specifier: string, directory: string): Promise<unknown> {
   const found = await resolved(specifier, directory)
-  if (found === undefined) throw new Error(`${specifier}, which is not there`)
+  if (found === undefined) throw new Error(`${specifier}, which is not there${hintOf(specifier, directory)}`)
   try {
     return await importFile(found, directory)
   } catch (cause) {
@@ -31,6 +31,11 @@ async function resolved(specifier: string, directory: string): Promise<string | 
   if (/^\.{0,2}\//.test(specifier) && extname(path) !== '' && existsSync(path)) return path
   const found = (await jitiOf(directory)).esmResolve(specifier, { parentURL: join(directory, 'millrace.config'), try: true })
   return found?.startsWith('file:') ? fileURLToPath(found) : found
+}
+
+/** A path without ./ is taken for a package's. */
+function hintOf(specifier: string, directory: string): string {
+  return !specifier.startsWith('.') && existsSync(resolve(directory, specifier)) ? ` (did you mean ./${specifier}?)` : ''
 }
 
 /** As {@link loadModule}, of a file that is there. What it throws is thrown on. */

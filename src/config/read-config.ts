@@ -10,16 +10,17 @@ import { redactText } from './redact-text.js'
 /**
  * What a config file holds, unchecked. Its parser is loaded on demand.
  *
+ * @param secrets - What must not stand in an error, whatever the config's code throws.
  * @throws {MillraceError} `MILL_CONFIG_UNREADABLE`, with the line where the format has lines; `MILL_CONFIG_MISSING`.
  */
-export async function readConfig(file: string): Promise<unknown> {
+export async function readConfig(file: string, secrets: readonly string[] = []): Promise<unknown> {
   const read = readers[extname(file).slice(1)]
   if (read === undefined) throw unreadable(file, `its name ends in none of ${configEndings.join(', ')}`)
   if (!existsSync(file)) throw new MillraceError('MILL_CONFIG_MISSING', { file: basename(file), where: `in ${dirname(file)}` })
   try {
     return await read(file)
   } catch (error) {
-    throw unreadable(file, redactText(errorText(error).trim()), error)
+    throw unreadable(file, redactText(errorText(error).trim(), secrets), error)
   }
 }
 

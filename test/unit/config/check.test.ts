@@ -353,6 +353,7 @@ describe('a config with mistakes', () => {
         other: { use: './other.mjs' },
         throwing: { use: './throwing.mjs', options: { password: 'hunter22' } },
         broken: { use: './broken.mjs' },
+        bare: { use: 'number.mjs' },
         row: { ...signups(), toRow: './number.mjs', database: { embedded: 'x' } },
       },
     }
@@ -370,6 +371,11 @@ describe('a config with mistakes', () => {
         path: 'pipelines.broken.use',
         expected: 'a module that can be loaded',
         given: './broken.mjs, which failed: postgres://u:***@h is away',
+      },
+      {
+        path: 'pipelines.bare.use',
+        expected: 'a module that can be loaded',
+        given: 'number.mjs, which is not there (did you mean ./number.mjs?)',
       },
       {
         path: 'pipelines.row.toRow',

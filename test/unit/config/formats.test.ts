@@ -175,6 +175,12 @@ describe('a config that cannot be read', () => {
     expect(error.cause).toBeInstanceOf(Error)
   })
 
+  it('does not show what the environment holds of secrets, though its code does', async () => {
+    const directory = await directoryWith({ 'c.mjs': `throw new Error('no way in with hunter22-x')` })
+    const error = (await failureOf(loadConfig(join(directory, 'c.mjs'), { kinds: [], env: { DB_PASSWORD: 'hunter22-x' } }))) as Error
+    expect(error.message).toMatch(/cannot be read: no way in with \*\*\*$/)
+  })
+
   it('is missing, or of a format that is not known', async () => {
     const directory = await directoryWith({ 'config.ini': '' })
     expect(await failureOf(load(join(directory, 'none.json')))).toMatchObject({ code: 'MILL_CONFIG_MISSING' })
