@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { version } from '../core/version.js'
 import type { CommandFrame } from './command-frame.js'
 import { registerCheck } from './commands/check.js'
+import { registerCompletion } from './commands/completion.js'
 import { registerDoctor } from './commands/doctor.js'
 import { registerExplain } from './commands/explain.js'
 import { registerInit } from './commands/init.js'
@@ -22,6 +23,7 @@ const registered: readonly ((program: Command, frame: Frame) => void)[] = [
   registerExplain,
   registerQuarantine,
   registerLedger,
+  registerCompletion,
 ]
 
 /**
