@@ -33,7 +33,7 @@ export function checkShape(schema: JsonSchema, value: unknown, whole: ReadonlySe
   for (;;) {
     if (validate(value)) return checked.end([])
     const errors = validate.errors ?? []
-    const isChanged = errors.map(error => coerce(value, error, whole) || checked.respell(error)).includes(true)
+    const isChanged = errors.map(error => checked.coerce(error, whole) || checked.respell(error)).includes(true)
     if (!isChanged) return checked.end(errors)
   }
 }
@@ -48,16 +48,6 @@ function compiled(schema: JsonSchema): ValidateFunction {
   const validate = new AjvClass({ allErrors: true, verbose: true, strict: false, logger: false }).compile(schema)
   known.set(schema, validate)
   return validate
-}
-
-function coerce(root: unknown, { keyword, instancePath, params, data }: ErrorObject, whole: ReadonlySet<string>): boolean {
-  if (keyword !== 'type' || typeof data !== 'string') return false
-  const path = pathOf(instancePath, root)
-  if (!whole.has(pathText(path))) return false
-  const value = asOneOf(data, [(params as { type: string | string[] }).type].flat())
-  if (value === undefined) return false
-  holderOf(root, path)[path.at(-1)!] = value
-  return true
 }
 
 const holderOf = (root: unknown, path: ConfigPath) =>
@@ -88,6 +78,16 @@ class Checked {
     private readonly root: unknown,
     private readonly show: Show,
   ) {}
+
+  /** Puts a number or boolean in the place of a text, where that is wanted and the text came whole from one `${…}`. */
+  coerce({ keyword, instancePath, params, data }: ErrorObject, whole: ReadonlySet<string>): boolean {
+    const path = pathOf(instancePath, this.root)
+    if (keyword !== 'type' || !whole.has(this.written(path))) return false
+    const value = asOneOf(data, [(params as { type: string | string[] }).type].flat())
+    if (value === undefined) return false
+    holderOf(this.root, path)[path.at(-1)!] = value
+    return true
+  }
 
   /** Puts what stands under a misspelled key under the one that was meant, unless that is there too. */
   respell(error: ErrorObject): boolean {

@@ -250,6 +250,12 @@ describe('a config with mistakes', () => {
     ])
   })
 
+  it('takes numbers from texts that are one placeholder under a misspelled key too', async () => {
+    expect(await problemsOf({ pipelines: {}, monitoring: { prot: '${WORKERS}' } })).toEqual([
+      { path: 'monitoring.prot', expected: 'a known key', given: '"4"', suggestion: 'port' },
+    ])
+  })
+
   it.each<[string, unknown, readonly (readonly [path: string, given: string])[]]>([
     ['no pipelines', {}, [['pipelines', 'nothing']]],
     ['pipelines as a list', { pipelines: [signups()] }, [['pipelines', expect.any(String) as unknown as string]]],
