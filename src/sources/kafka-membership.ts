@@ -1,6 +1,4 @@
-import { exponentialBackoff } from '../core/backoff.js'
 import { delay } from '../core/clock.js'
-import { isRetryable } from '../core/retryable.js'
 import type {
   BatchControl,
   FetchedBatch,
@@ -14,31 +12,28 @@ import type {
 import type { CommitCadence } from './kafka-commits.js'
 import { type GuardHost, PositionGuard } from './kafka-guard.js'
 import { KeepAlive } from './kafka-keep-alive.js'
-import { KafkaPartition, partitionName } from './kafka-partition.js'
-import type { FairQueue, HeldBatch } from './kafka-queue.js'
-import { type TakeOverHost, takeOver } from './kafka-take-over.js'
+import { Ownership, type OwnershipHost } from './kafka-ownership.js'
+import type { KafkaPartition } from './kafka-partition.js'
+import type { HeldBatch } from './kafka-queue.js'
 
 /** What a membership asks of the session. */
-export interface MembershipHost extends TakeOverHost, GuardHost {
+export interface MembershipHost extends OwnershipHost, GuardHost {
   readonly group: GroupOptions
-  readonly queue: FairQueue
   readonly commits: CommitCadence
   readonly onUnreadable: 'fail' | 'quarantine'
-  /** There is nothing to read before `next` but what was given. */
-  advance(partition: KafkaPartition, next: number): void
   /** The group has dealt out its partitions. */
   assigned(): void
-  /** A sign of life from the broker. */
-  fetched(): void
   /** This membership is over; a fresh one is wanted. */
   crashed(error: Error): void
+  /** There is nothing to read before `next` but what was given. */
+  advance(partition: KafkaPartition, next: number): void
   /** The run is to end. */
   fail(error: unknown): void
 }
 
 /** One member of the group, from its joining to its end: which partitions are its own, and the way of batches into the queue. */
 export class Membership implements GroupHandlers {
-  readonly owned = new Map<string, KafkaPartition>()
+  readonly ownership: Ownership
   private member: GroupMember | null = null
   /** Its end: nothing it says counts any more. */
   private readonly ending = new AbortController()
@@ -50,12 +45,13 @@ export class Membership implements GroupHandlers {
   constructor(private readonly host: MembershipHost) {
     const { clock, context, group, commits } = host
     this.guard = new PositionGuard(host)
+    this.ownership = new Ownership(host, () => this.member, this.ending.signal)
     this.keepAlive = new KeepAlive({
       clock,
       context,
       group,
       commits,
-      owned: () => [...this.owned.keys()],
+      owned: () => this.ownership.names,
       letGo: () => this.letGo(),
       ending: this.ending.signal,
     })
@@ -74,7 +70,7 @@ export class Membership implements GroupHandlers {
   /** Whether a fetch is to be expected: something is to be read, and nothing is held. */
   get isFetching(): boolean {
     if (this.member === null || this.keepAlive.isGivingWay || this.host.queue.size + this.awaited.size > 0) return false
-    for (const { isReady } of this.owned.values()) if (isReady) return true
+    for (const { isReady } of this.ownership.partitions.values()) if (isReady) return true
     return false
   }
 
@@ -91,7 +87,7 @@ export class Membership implements GroupHandlers {
   end(): void {
     if (this.isOver) return
     this.ending.abort()
-    this.lose([...this.owned.values()])
+    this.ownership.loseAll()
     this.host.queue.release()
   }
 
@@ -118,25 +114,12 @@ export class Membership implements GroupHandlers {
     this.member = member
     this.keepAlive.isGivingWay = false
     this.host.assigned()
-    const names = new Set(assigned.map(partitionName))
-    // Under a new id it may have missed a generation, in which the partition had another owner.
-    this.lose([...this.owned.values()].filter(({ name }) => !isSameMember || !names.has(name)))
-    const fresh: KafkaPartition[] = []
-    for (const given of assigned) {
-      const kept = this.owned.get(partitionName(given))
-      if (kept === undefined) {
-        const partition = new KafkaPartition(given)
-        this.owned.set(partition.name, partition)
-        fresh.push(partition)
-      } else if (kept.isReady) this.seek(kept)
-    }
-    this.host.context.log.info('partitions assigned', { owned: [...this.owned.keys()], fresh: fresh.map(({ name }) => name), isSameMember })
-    this.begin(fresh)
+    this.ownership.deal(assigned, isSameMember)
   }
 
   onRebalancing(): void {
     if (this.isOver) return
-    this.host.context.log.info('the group rebalances', { owned: [...this.owned.keys()] })
+    this.host.context.log.info('the group rebalances', { owned: this.ownership.names })
     // Written before the member asks to join again, on the same connection: the broker still takes it.
     this.host.commits.tick()
     this.keepAlive.isGivingWay = true
@@ -150,7 +133,7 @@ export class Membership implements GroupHandlers {
       await control.heartbeat()
       this.keepAlive.isGivingWay = false
     }
-    const partition = this.owned.get(partitionName(batch))
+    const partition = this.ownership.of(batch)
     if (partition === undefined || !(await this.isReady(partition, control)) || !(await this.isWanted(partition, batch))) return
     if (partition.isLost) return
     const fault = this.host.onUnreadable === 'fail' ? batch.messages.find(message => message.fault !== undefined)?.fault : undefined
@@ -166,7 +149,7 @@ export class Membership implements GroupHandlers {
   }
 
   onSkipped(given: TopicPartition, nextOffset: number): void {
-    const partition = this.owned.get(partitionName(given))
+    const partition = this.ownership.of(given)
     if (this.isOver || partition === undefined) return
     if (!partition.isReady) partition.passed = nextOffset
     if (!partition.isReady || nextOffset <= partition.next) return
@@ -199,7 +182,7 @@ export class Membership implements GroupHandlers {
 
   private async isWanted(partition: KafkaPartition, batch: FetchedBatch): Promise<boolean> {
     const verdict = await this.guard.admits(partition, batch)
-    if (verdict === 'again') this.seek(partition)
+    if (verdict === 'again') this.ownership.seek(partition)
     return verdict === true
   }
 
@@ -217,81 +200,6 @@ export class Membership implements GroupHandlers {
   private letGo(): void {
     this.host.queue.release()
     for (const partition of this.awaited) partition.wake()
-  }
-
-  // ---------- partitions
-
-  /**
-   * Takes a partition over once more, after another owner has taken it in the ledger: if the group says that it is ours. A member that was asleep learns so
-   * that it is none any more, and joins anew. What is in flight of the other partitions goes on.
-   */
-  regain(name: string): void {
-    const lost = this.owned.get(name)
-    if (lost === undefined || this.isOver) return
-    this.lose([lost])
-    const partition = new KafkaPartition(lost)
-    // The client stands there, and nothing may come after it.
-    partition.passed = lost.next
-    this.owned.set(name, partition)
-    this.confirmed(partition)
-      .then(isOurs => (isOurs ? this.takeOver([partition]) : undefined))
-      .catch(error => {
-        if (!this.isOver) this.host.fail(error)
-      })
-  }
-
-  /** Asks the group until it says yes; false when the partition was lost meanwhile. */
-  private async confirmed(partition: KafkaPartition): Promise<boolean> {
-    for (let backoff = exponentialBackoff(); ; backoff = backoff.next()) {
-      try {
-        await this.member?.confirm()
-        return !partition.isLost
-      } catch (error) {
-        this.host.context.log.debug('the group does not confirm this member', { error: String(error) })
-        if (!isRetryable(error)) throw error
-      }
-      await delay(this.host.clock, backoff.delayMs, this.ending.signal)
-      if (partition.isLost) return false
-    }
-  }
-
-  private lose(partitions: readonly KafkaPartition[]): void {
-    if (partitions.length === 0) return
-    for (const partition of partitions) {
-      partition.lose()
-      this.owned.delete(partition.name)
-    }
-    this.host.queue.release(({ isLost }) => isLost)
-    this.host.context.revoked(partitions.map(({ name }) => name))
-  }
-
-  /** Finds out where fresh partitions begin. The client fetches meanwhile: mostly what is wanted. */
-  private begin(fresh: readonly KafkaPartition[]): void {
-    if (fresh.length === 0) return
-    this.takeOver(fresh).catch(error => {
-      if (!this.isOver) this.host.fail(error)
-    })
-  }
-
-  private async takeOver(fresh: readonly KafkaPartition[]): Promise<void> {
-    const { context } = this.host
-    for (const [partition, start] of await takeOver(fresh, this.host, () => this.topicIds(), this.ending.signal)) {
-      if (partition.isLost) continue
-      partition.begin(start.next, start.end, start.committed)
-      this.host.advance(partition, start.next)
-      // A client that stands before gives what is too early once, and is told by its answer where to go on.
-      if (Math.max(start.fetchedFrom, partition.passed) > start.next) this.seek(partition)
-      context.log.debug('partition begins', { partition: partition.name, offset: start.next, end: start.end })
-    }
-    this.host.fetched()
-  }
-
-  private async topicIds(): Promise<ReadonlyMap<string, string>> {
-    return (await this.member?.topicIds()) ?? new Map()
-  }
-
-  private seek({ topic, partition, next }: KafkaPartition): void {
-    this.member?.seek({ topic, partition, offset: next })
   }
 }
 

@@ -56,7 +56,7 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
       log: context.log,
       everyMs: commitEveryMs,
       everyRecords: commitEveryRecords,
-      owned: () => this.membership?.owned ?? nothing,
+      owned: () => this.owned,
       send: async offsets => {
         await this.membership?.commit(offsets)
         this.hasProgress = true
@@ -83,6 +83,10 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
     }
     session.watchdog.start()
     return session
+  }
+
+  private get owned(): ReadonlyMap<string, KafkaPartition> {
+    return this.membership?.ownership.partitions ?? nothing
   }
 
   // ---------- the run asks
@@ -116,32 +120,32 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   }
 
   fenced(partition: string): void {
-    if (this.membership?.owned.has(partition) !== true) return
+    if (!this.owned.has(partition)) return
     const now = this.clock.now()
     const isFirst = now - (this.fencedAt.get(partition) ?? Number.NEGATIVE_INFINITY) >= CALM_MS
     this.fencedAt.set(partition, now)
     // Two who take it from each other by turns need the growing pauses of a renewal.
     if (!isFirst) return this.renew('another owner has taken a partition over in the ledger, time and again', null)
     this.context.log.warn('another owner has taken a partition over in the ledger; asking the group whose it is', { partition })
-    this.membership.regain(partition)
+    this.membership?.ownership.regain(partition)
   }
 
   lag(): ReadonlyMap<string, number> {
     const lag = new Map<string, number>()
-    for (const [name, partition] of this.membership?.owned ?? nothing) if (partition.isReady) lag.set(name, partition.lag)
+    for (const [name, partition] of this.owned) if (partition.isReady) lag.set(name, partition.lag)
     return lag
   }
 
   ends(): ReadonlyMap<string, number> {
     const ends = new Map<string, number>()
-    for (const [name, partition] of this.membership?.owned ?? nothing) if (partition.isReady) ends.set(name, partition.endOffset)
+    for (const [name, partition] of this.owned) if (partition.isReady) ends.set(name, partition.endOffset)
     return ends
   }
 
   facts(): SourceFacts {
     const { commits, membership, joins } = this
     const assignment: Record<string, readonly number[]> = {}
-    for (const { topic, partition } of membership?.owned.values() ?? [])
+    for (const { topic, partition } of this.owned.values())
       assignment[topic] = [...(assignment[topic] ?? []), partition].sort((a, b) => a - b)
     const member = membership?.id ?? null
     return {
