@@ -74,7 +74,9 @@ export function errorClassOf(error: unknown): ErrorClass {
 function classOfOne(error: object): ErrorClass | undefined {
   if (isMillraceError(error, 'MILL_DATABASE_REFUSED')) return ofSqlstate(error.details.sqlstate)
   if (isMillraceError(error, 'MILL_KAFKA_REFUSED')) return ofAnswer(error)
-  if (isMillraceError(error, 'MILL_START_TIMEOUT') && hasLocked(error)) return 'locked'
+  // A command that only looks does not wait for what a run would wait for.
+  const isAway = isMillraceError(error, 'MILL_START_TIMEOUT') || isMillraceError(error, 'MILL_DATABASE_AWAY')
+  if (isAway && hasLocked(error)) return 'locked'
   if (isMillraceError(error)) return classOf[error.code] ?? (error.code.startsWith('MILL_CONFIG_') ? 'config' : undefined)
   const code = memberOf(error, 'code')
   return typeof code === 'string' && Object.hasOwn(classOfCode, code) ? classOfCode[code] : undefined
