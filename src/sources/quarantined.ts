@@ -24,7 +24,13 @@ export function quarantinedSource(quarantine: Quarantine, where: QuarantineFilte
     since: moment,
     until: moment,
   })
-  return { name: 'quarantine', commits: 'single', open: ({ pipeline }) => openSession(quarantine, filter, pipeline) }
+  return {
+    name: 'quarantine',
+    commits: 'single',
+    open: ({ pipeline }) => openSession(quarantine, filter, pipeline),
+    describe: () => (quarantine.describe?.() ?? [quarantine.name]).map((line, i) => (i === 0 ? `what is in quarantine: ${line}` : line)),
+    ...(quarantine.inspect !== undefined && { inspect: quarantine.inspect }),
+  }
 }
 
 async function openSession(

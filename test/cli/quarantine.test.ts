@@ -263,3 +263,12 @@ describe('a replay that is stopped', () => {
     expect(await listed(cwd, '--limit', '1000')).toHaveLength(400 - outcome!.delivered)
   })
 })
+
+it('import refuses a quarantine that takes no whole entries', async () => {
+  const config = peopleConfig().replace("fileQuarantine(at('failed'))", "{ ...fileQuarantine(at('failed')), restore: undefined }")
+  const cwd = await project({ 'millrace.config.js': config })
+  expect(await quarantine(cwd, ['import'], { input: '' })).toMatchObject({
+    status: 1,
+    err: expect.stringMatching(/takes no entries in: it has no restore \[MILL_RESTORE_UNSUPPORTED\]/),
+  })
+})

@@ -21,6 +21,7 @@ import {
   postgres,
   postgresQuarantine,
   postgresSink,
+  quarantinedSource,
   type Sink,
   table,
   transform,
@@ -192,6 +193,23 @@ test('explain says what a sink of several promises, and who keeps the ledger', a
   expect(await both.ledgerBooks!.reset('p', { partition: '1' })).toBe(0)
   expect(await both.ledgerBooks!.reset('p', { source: 'memory' })).toBe(1)
   expect(await both.ledgerBooks!.list('p')).toEqual([])
+})
+
+test('a pipeline over what is in quarantine is inspected where that is', async () => {
+  const found: Finding = { level: 'ok', what: 'it was looked at' }
+  const quarantine = {
+    ...memoryQuarantine(),
+    async *inspect() {
+      yield found
+    },
+  }
+  const source = quarantinedSource(quarantine)
+  const pipeline = definePipeline({ name: 'p', source, steps: records => records, sink: memorySink<Uint8Array>(), onFailure: 'halt' })
+  const { findings } = await inspectPipeline(planOf(pipeline))
+  expect(findings).toContainEqual({ part: 'source quarantine', ...found })
+  expect(explainPipeline(planOf(pipeline)).sources['quarantine']).toEqual([
+    'what is in quarantine: in memory: its entries end with the process',
+  ])
 })
 
 test('a look at an embedded database that was never made does not make it', async () => {
