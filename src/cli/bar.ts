@@ -15,4 +15,7 @@ export function spoken(seconds: number): string {
 }
 
 /** A count with thousands apart: `1,234,567`. */
-export const counted = (count: number): string => Math.round(count).toLocaleString('en-US')
+export function counted(count: number): string {
+  // Not toLocaleString: its first call loads tables of all languages, which took a twentieth of a short run.
+  return `${Math.round(count)}`.replace(/\B(?=(\d{3})+$)/g, ',')
+}

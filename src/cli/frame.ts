@@ -1,8 +1,6 @@
 import type { LoadedConfig } from '../config/load-config.js'
 import type { Logger } from '../core/log.js'
 
-export type { LoadedConfig } from '../config/load-config.js'
-
 /** What of the config a command needs. */
 export interface ConfigWish {
   /** Only these pipelines are interpolated and checked: what the others lack does not matter. Default: all. */

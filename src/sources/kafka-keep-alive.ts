@@ -2,13 +2,7 @@ import type { Clock } from '../core/clock.js'
 import type { SourceContext } from '../core/source.js'
 import type { BatchControl, GroupOptions } from '../drivers/kafka/driver.js'
 import type { CommitCadence } from './kafka-commits.js'
-
-/** What a batch in the hands of the client's callback waits for. */
-export interface Awaited {
-  readonly isOver: boolean
-  /** Calls `fn` at the end, or when it is to look around; null: nobody listens any more. */
-  onEnd(fn: (() => void) | null): void
-}
+import type { Awaited } from './kafka-partition.js'
 
 /** What waiting asks of the membership. */
 export interface KeepAliveHost {

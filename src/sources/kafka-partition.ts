@@ -1,5 +1,11 @@
 import type { FetchedBatch, TopicPartition } from '../drivers/kafka/driver.js'
-import type { Awaited } from './kafka-keep-alive.js'
+
+/** What a batch in the hands of the client's callback waits for. */
+export interface Awaited {
+  readonly isOver: boolean
+  /** Calls `fn` at the end, or when it is to look around; null: nobody listens any more. */
+  onEnd(fn: (() => void) | null): void
+}
 
 /** The name of a partition in origins and ledger. A topic's name cannot hold a slash. */
 export function partitionName({ topic, partition }: TopicPartition): string {

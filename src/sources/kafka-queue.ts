@@ -1,7 +1,6 @@
 import type { Incoming } from '../core/source.js'
 import type { FetchedBatch, FetchedMessage } from '../drivers/kafka/driver.js'
-import type { Awaited } from './kafka-keep-alive.js'
-import type { KafkaPartition } from './kafka-partition.js'
+import type { Awaited, KafkaPartition } from './kafka-partition.js'
 
 /** A batch whose messages wait to be read. */
 export class HeldBatch implements Awaited {

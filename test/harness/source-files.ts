@@ -36,9 +36,16 @@ export function withoutComments(text: string): string {
   return text.replace(token, found => (found.startsWith('/') ? found.replace(/[^\n]/g, ' ') : found))
 }
 
+/** The same without what is between backquotes, too: the text of other files may stand there. */
+export function codeOf(text: string): string {
+  return withoutComments(text).replace(/'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[\s\S])*`/g, found =>
+    found.startsWith('`') ? found.replace(/[^\n]/g, ' ') : found,
+  )
+}
+
 /** What a file imports or exports again, types included: the text in quotes. */
 export function importsOf({ text }: SourceFile): string[] {
-  const code = withoutComments(text)
+  const code = codeOf(text)
   const patterns = [/^\s*(?:import|export)\s[^'"`;]*?\bfrom\s*'([^']+)'/gm, /^\s*import\s*'([^']+)'/gm, /\bimport\(\s*'([^']+)'\s*\)/g]
   return patterns.flatMap(pattern => [...code.matchAll(pattern)].map(match => match[1]!))
 }
@@ -52,7 +59,7 @@ export interface ExportedName {
 
 /** What a file itself declares and exports; of overloads the first. `export { … } from` is not among them. */
 export function exportsOf({ text }: SourceFile): ExportedName[] {
-  const lines = withoutComments(text).split('\n')
+  const lines = codeOf(text).split('\n')
   const found: ExportedName[] = []
   const declaration = /^export (?:declare )?(?:abstract )?(?:async )?(function\*?|class|interface|type|const|let|enum|namespace) (\w+)/
   for (const [line, code] of lines.entries()) {

@@ -1,7 +1,7 @@
 import { builtinModules } from 'node:module'
 import { posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { exportsOf, filesUnder, importsOf, type SourceFile, withoutComments } from '../harness/source-files.js'
+import { codeOf, exportsOf, filesUnder, importsOf, type SourceFile } from '../harness/source-files.js'
 import { barrels, packagesOfDrivers, rooms } from './rooms.js'
 
 const files = filesUnder('src', '.ts')
@@ -82,14 +82,12 @@ describe('a file of src', () => {
   })
 
   it('is no barrel, but for the three', () => {
-    const again = files.filter(
-      file => !isBarrel(file.path) && /^export\s*(\*|(type\s*)?\{[^}]*\}\s*from)/m.test(withoutComments(file.text)),
-    )
+    const again = files.filter(file => !isBarrel(file.path) && /^export\s*(\*|(type\s*)?\{[^}]*\}\s*from)/m.test(codeOf(file.text)))
     expect(again.map(({ path }) => path)).toEqual([])
   })
 
   it('has no default export, but for pipelines and configuration', () => {
-    const found = files.filter(({ path, text }) => !path.startsWith('src/pipelines/') && /^export default /m.test(withoutComments(text)))
+    const found = files.filter(({ path, text }) => !path.startsWith('src/pipelines/') && /^export default /m.test(codeOf(text)))
     expect(found.map(({ path }) => path)).toEqual([])
   })
 
@@ -105,14 +103,12 @@ describe('a file of src', () => {
 
   it('takes time from the clock, outside of core/clock.ts, the drivers, the formats and what runs pipelines', () => {
     const free = /^src\/(core\/clock\.ts|drivers\/|formats\/|pipelines\/|cli\/|testing\/)/
-    const found = files.filter(({ path, text }) => !free.test(path) && /\b(Date\.now|setTimeout|setInterval)\(/.test(withoutComments(text)))
+    const found = files.filter(({ path, text }) => !free.test(path) && /\b(Date\.now|setTimeout|setInterval)\(/.test(codeOf(text)))
     expect(found.map(({ path }) => path)).toEqual([])
   })
 
   it('reads neither arguments nor environment, outside of pipelines and the command line', () => {
-    const found = files.filter(
-      ({ path, text }) => !/^src\/(pipelines|cli)\//.test(path) && /\bprocess\.(argv|env)\b/.test(withoutComments(text)),
-    )
+    const found = files.filter(({ path, text }) => !/^src\/(pipelines|cli)\//.test(path) && /\bprocess\.(argv|env)\b/.test(codeOf(text)))
     expect(found.map(({ path }) => path)).toEqual([])
   })
 

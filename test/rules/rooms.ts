@@ -35,7 +35,7 @@ export const rooms: Readonly<Record<string, RoomRule>> = {
   },
   cli: {
     rooms: [...below, 'sources', 'operators', 'sinks', 'runtime', 'replay', 'backfill', 'monitoring', 'config', 'pipelines'],
-    packages: ['commander', 'pino'],
+    packages: ['commander', 'pino', 'yaml'],
   },
 }
 

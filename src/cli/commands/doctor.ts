@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import type { Frame, LoadedConfig } from '../frame.js'
+import type { LoadedConfig } from '../../config/load-config.js'
+import type { Frame } from '../frame.js'
 
 /** `millrace doctor [name…]`: connects to what pipelines need, and says what is wrong. */
 export function registerDoctor(program: Command, frame: Frame): void {

@@ -1,12 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Frame } from '../frame.js'
-
-/** Options of `millrace run` as they are given. */
-export interface RunFlags {
-  readonly drain?: true
-  readonly json?: true
-  readonly workers?: number
-}
+import type { RunFlags } from '../run/run-flags.js'
 
 /** `millrace run`: runs pipelines until they end, or are told to. */
 export function registerRun(program: Command, frame: Frame): void {

@@ -1,7 +1,7 @@
+import type { LoadedConfig } from '../../config/load-config.js'
 import type { LedgerBooks, LedgerPartition, LedgerSelection } from '../../core/inspection.js'
 import type { Sink } from '../../core/sink.js'
 import { planOf } from '../../runtime/start.js'
-import type { LoadedConfig } from '../frame.js'
 import { UsageError } from '../usage-error.js'
 
 /** A pipeline whose sink keeps a ledger. */

@@ -1,8 +1,8 @@
+import type { LoadedConfig } from '../../config/load-config.js'
 import { errorText } from '../../core/error-report.js'
 import type { Quarantine, QuarantineEntry, QuarantineFilter } from '../../core/quarantine.js'
 import type { Pipeline } from '../../runtime/pipeline.js'
 import { planOf } from '../../runtime/start.js'
-import type { LoadedConfig } from '../frame.js'
 import { UsageError } from '../usage-error.js'
 
 /** Which entries a command is about, as it was written. */

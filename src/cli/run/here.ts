@@ -1,8 +1,9 @@
+import type { LoadedConfig } from '../../config/load-config.js'
 import { drainedPipeline } from '../../runtime/drained.js'
 import type { Pipeline } from '../../runtime/pipeline.js'
 import { supervise } from '../../runtime/supervisor.js'
-import type { RunFlags } from '../commands/run.js'
-import type { Frame, LoadedConfig } from '../frame.js'
+import type { Frame } from '../frame.js'
+import type { RunFlags } from './run-flags.js'
 import type { Running } from './running.js'
 import { prepareWatching } from './serve.js'
 

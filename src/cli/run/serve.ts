@@ -1,6 +1,6 @@
+import type { LoadedConfig } from '../../config/load-config.js'
 import type { Logger } from '../../core/log.js'
 import type { Supervisor } from '../../runtime/supervisor.js'
-import type { LoadedConfig } from '../frame.js'
 
 /** Watches a supervisor's pipelines: `watch` is to be called in the turn in which it is made. */
 export interface Watching {

@@ -1,5 +1,6 @@
 /** Version 10 of Metadata is the first that tells the ids of topics (Kafka 2.8, KIP-516). */
 export const METADATA_VERSION = 10
+/** The number of Metadata among Kafka's requests. */
 export const METADATA_KEY = 3
 const ID_BYTES = 16
 
