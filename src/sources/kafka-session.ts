@@ -1,14 +1,15 @@
-import { type Backoff, exponentialBackoff } from '../core/backoff.js'
+import { exponentialBackoff } from '../core/backoff.js'
 import { type Clock, delay } from '../core/clock.js'
 import { isRetryable } from '../core/retryable.js'
 import type { Incoming, Prefix, SourceContext, SourceSession } from '../core/source.js'
 import type { SourceFacts } from '../core/source-facts.js'
 import type { Admin, GroupOptions, KafkaDriver } from '../drivers/kafka/driver.js'
 import { CommitCadence } from './kafka-commits.js'
-import { Membership, type MembershipHost } from './kafka-membership.js'
+import type { MembershipHost } from './kafka-membership.js'
 import { groupOptionsOf, type KafkaReading } from './kafka-options.js'
 import type { KafkaPartition } from './kafka-partition.js'
 import { FairQueue } from './kafka-queue.js'
+import { Renewal } from './kafka-renewal.js'
 import { Watchdog } from './kafka-watchdog.js'
 
 /** One run on a consumer group: see `kafkaSource`. Outlives its memberships. */
@@ -21,12 +22,7 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   private readonly watchdog: Watchdog
   private readonly closing = new AbortController()
   private opening: Promise<Admin> | null = null
-  private membership: Membership | null = null
-  private renewing: Promise<void> | null = null
-  private backoff: Backoff = exponentialBackoff()
-  /** When the last membership began, and whether anything it read was committed. */
-  private joinedAt = 0
-  private hasProgress = false
+  private readonly renewal: Renewal
   /** When another owner took a partition last. */
   private readonly fencedAt = new Map<string, number>()
   /** How often partitions were dealt out. */
@@ -58,25 +54,34 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
       everyRecords: commitEveryRecords,
       owned: () => this.owned,
       send: async offsets => {
-        await this.membership?.commit(offsets)
-        this.hasProgress = true
+        await this.renewal.current?.commit(offsets)
+        this.renewal.progressed()
       },
       fail: error => this.fail(error),
     })
+    const joining = {
+      clock,
+      log: context.log,
+      closing: this.closing.signal,
+      away: (error: unknown) => this.noteAway(error),
+      leaving: () => this.commits.tick(),
+      fail: (error: unknown) => this.fail(error),
+    }
+    this.renewal = new Renewal(driver, joining, this)
     const { maxWaitMs, sessionTimeoutMs } = this.group
     this.watchdog = new Watchdog(
       clock,
       // Within a session timeout the client may still be trying by itself; after it the group has let the member go in any case.
       Math.max(3 * maxWaitMs, 10_000, sessionTimeoutMs),
-      () => this.renewing === null && this.membership?.isFetching === true,
-      () => this.renew('the consumer fetches no more', null),
+      () => !this.renewal.isRunning && this.renewal.current?.isFetching === true,
+      () => this.renewal.renew('the consumer fetches no more', null),
     )
   }
 
   static async open(driver: KafkaDriver, options: KafkaReading, context: SourceContext, clock: Clock): Promise<KafkaSession> {
     const session = new KafkaSession(driver, options, context, clock)
     try {
-      await session.join()
+      await session.renewal.join()
     } catch (error) {
       await session.close()
       throw error
@@ -86,7 +91,7 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   }
 
   private get owned(): ReadonlyMap<string, KafkaPartition> {
-    return this.membership?.ownership.partitions ?? nothing
+    return this.renewal.current?.ownership.partitions ?? nothing
   }
 
   // ---------- the run asks
@@ -125,9 +130,9 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
     const isFirst = now - (this.fencedAt.get(partition) ?? Number.NEGATIVE_INFINITY) >= CALM_MS
     this.fencedAt.set(partition, now)
     // Two who take it from each other by turns need the growing pauses of a renewal.
-    if (!isFirst) return this.renew('another owner has taken a partition over in the ledger, time and again', null)
+    if (!isFirst) return this.renewal.renew('another owner has taken a partition over in the ledger, time and again', null)
     this.context.log.warn('another owner has taken a partition over in the ledger; asking the group whose it is', { partition })
-    this.membership?.ownership.regain(partition)
+    this.renewal.current?.ownership.regain(partition)
   }
 
   lag(): ReadonlyMap<string, number> {
@@ -143,11 +148,11 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   }
 
   facts(): SourceFacts {
-    const { commits, membership, joins } = this
+    const { commits, renewal, joins } = this
     const assignment: Record<string, readonly number[]> = {}
     for (const { topic, partition } of this.owned.values())
       assignment[topic] = [...(assignment[topic] ?? []), partition].sort((a, b) => a - b)
-    const member = membership?.id ?? null
+    const member = renewal.current?.id ?? null
     return {
       ...(member !== null && { member }),
       assignment,
@@ -187,7 +192,7 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   }
 
   crashed(error: Error): void {
-    if (isRetryable(error)) this.renew('the consumer crashed', error)
+    if (isRetryable(error)) this.renewal.renew('the consumer crashed', error)
     else this.fail(error)
   }
 
@@ -197,56 +202,7 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
     this.queue.wake()
   }
 
-  // ---------- joining
-
-  private async join(): Promise<void> {
-    this.membership = new Membership(this)
-    await this.membership.join(this.driver)
-    this.joinedAt = this.clock.now()
-    this.hasProgress = false
-  }
-
-  /** Ends the membership and begins another, with growing pauses. What was read and is not settled comes again. */
-  private renew(reason: string, error: Error | null): void {
-    if (this.renewing !== null || this.closing.signal.aborted) return
-    this.context.log.warn('joining the group anew', { reason, error: error === null ? null : String(error) })
-    this.noteAway(error)
-    // Joining alone proves nothing: what crashes at its first fetch would be tried again every 100 ms.
-    if (this.hasProgress || this.clock.now() - this.joinedAt >= HEALTHY_MS) this.backoff = exponentialBackoff()
-    // Leaves before the partitions are given up, where there is still somebody to take it.
-    this.commits.tick()
-    const old = this.membership
-    old?.end()
-    this.renewing = this.rejoin(old)
-      .catch(failed => this.fail(failed))
-      .finally(() => {
-        this.renewing = null
-      })
-  }
-
-  private async rejoin(old: Membership | null): Promise<void> {
-    await old?.leave()
-    const { signal } = this.closing
-    while (!signal.aborted) {
-      const { delayMs } = this.backoff
-      this.backoff = this.backoff.next()
-      await delay(this.clock, delayMs, signal).catch(() => {})
-      if (signal.aborted) return
-      try {
-        return await this.join()
-      } catch (error) {
-        const failed = this.membership
-        failed?.end()
-        await failed?.leave()
-        if (!isRetryable(error)) throw error
-        this.context.log.warn('joining the group failed; trying again', { error: String(error) })
-        this.noteAway(error)
-      }
-    }
-  }
-
   private noteAway(error: unknown): void {
-    if (error === null) return
     this.away = { error }
     this.queue.wake()
   }
@@ -276,7 +232,6 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
   }
 
   private async shut(): Promise<void> {
-    const { membership } = this
     this.closing.abort()
     this.watchdog.stop()
     this.reading?.removeEventListener('abort', this.onStop)
@@ -285,9 +240,7 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
       await this.lastCommit()
     } finally {
       this.commits.stop()
-      membership?.end()
-      await this.renewing
-      await membership?.leave()
+      await this.renewal.end()
       const admin = await this.opening?.catch(() => null)
       await admin?.close()
     }
@@ -309,6 +262,4 @@ export class KafkaSession implements SourceSession<Uint8Array | null, Prefix>, M
 const LAST_ATTEMPTS = 5
 /** A partition that was fenced twice within it has two owners who know nothing of each other. */
 const CALM_MS = 10_000
-/** A member that lived for so long was well: the next crash is another matter. */
-const HEALTHY_MS = 30_000
 const nothing: ReadonlyMap<string, KafkaPartition> = new Map()
