@@ -36,7 +36,8 @@ SIGTERM and SIGINT (Ctrl-C) drain: nothing more is read, what is under way is wr
 then comes again with the next run. Run it again, and it goes on from where it ended.
 
 --drain: files are read to their end as always. Kafka is read up to where each partition ended at the start; what arrives later is for the next
-run. A source of your own without an end that cannot tell where it ends (SourceSession.ends) runs on until it is stopped.
+run. A source of your own without an end that cannot tell where it ends (SourceSession.ends) runs on until it is stopped. A pipeline that fails three times in a
+row ends then (restart.maxInARow of the config), and so does the command, with 1.
 
 --workers: for sources of which several processes may each have a share (Kafka's consumer groups). A process that crashes is started again.
 

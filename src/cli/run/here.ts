@@ -6,18 +6,14 @@ import type { Frame } from '../frame.js'
 import type { RunFlags } from './run-flags.js'
 import type { Running } from './running.js'
 import { prepareWatching } from './serve.js'
+import { supervisorOptions } from './supervisor-options.js'
 
 /** Runs the pipelines in this process. */
 export async function runHere(frame: Frame, loaded: LoadedConfig, { drain }: Pick<RunFlags, 'drain'>): Promise<Running> {
   const log = frame.log(loaded)
-  const { restart, concurrently } = loaded.config
   const pipelines = await pipelinesOf(loaded, drain === true)
   const watching = await prepareWatching(loaded, log)
-  const supervisor = supervise(pipelines, {
-    log,
-    ...(restart !== undefined && { restart }),
-    ...(concurrently !== undefined && { concurrently }),
-  })
+  const supervisor = supervise(pipelines, { log, ...supervisorOptions(loaded.config, drain === true) })
   // In the same turn: later, batches would be missed.
   const close = await watching.watch(supervisor).catch(async error => {
     await supervisor.abort(error)

@@ -8,6 +8,7 @@ import type { RunObserver } from '../../runtime/observer.js'
 import { type Supervisor, supervise } from '../../runtime/supervisor.js'
 import { pipelinesOf } from './here.js'
 import { prepareWatching } from './serve.js'
+import { supervisorOptions } from './supervisor-options.js'
 import type { FromWorker, ToWorker } from './worker-messages.js'
 
 const SNAPSHOT_MS = 200
@@ -42,15 +43,14 @@ function stop(): void {
 
 async function work({ file, names, drain, isObserved }: Extract<ToWorker, { type: 'start' }>): Promise<void> {
   const loaded = await loadConfig(file, { kinds, env: process.env, only: names })
-  const { restart, concurrently, log: logging } = loaded.config
+  const { log: logging } = loaded.config
   const pipelines = await pipelinesOf(loaded, drain)
   const log = logToParent(logging.level, loaded.secrets)
   const { monitoring: _, ...config } = loaded.config
   const watching = await prepareWatching({ ...loaded, config }, log)
   supervisor = supervise(pipelines, {
     log,
-    ...(restart !== undefined && { restart }),
-    ...(concurrently !== undefined && { concurrently }),
+    ...supervisorOptions(loaded.config, drain),
     onState: () => tell(),
   })
   if (isObserved) supervisor.observe(observerFor)
