@@ -23,6 +23,8 @@ export const ids = [
   'memory.stalled',
   'memory.scale',
   'start.first-record',
+  'cli.version',
+  'cli.first-record',
 ] as const
 
 /** The figure of an id. Loaded alone: a side measures in a process that knows no other. */

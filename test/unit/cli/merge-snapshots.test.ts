@@ -57,3 +57,10 @@ test('what their sources tell is put together, each member with its share', () =
   })
   expect(mergeFacts([])).toEqual({})
 })
+
+test('it has failed when all have ended and one has failed; until then it shows how the others are', () => {
+  const failed = actor({ state: 'failed', error: { name: 'E', message: 'no' }, errorClass: 'config' })
+  expect(mergeSnapshots([failed, actor({})])).toMatchObject({ state: 'running', errorClass: 'config' })
+  expect(mergeSnapshots([actor({ state: 'stopped' }), failed])).toMatchObject({ state: 'failed', errorClass: 'config' })
+  expect(mergeSnapshots([actor({ state: 'stopped' }), actor({ state: 'stopped' })])).toMatchObject({ state: 'stopped', error: null })
+})
