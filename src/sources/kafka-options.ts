@@ -12,7 +12,7 @@ export interface KafkaSourceOptions extends KafkaConnection {
   readonly startAt?: 'earliest' | 'latest' | Date
   /** After how long without a heartbeat the group takes a member for dead. ms, from 1,000 up; the broker has bounds too. Default 30,000. */
   readonly sessionTimeoutMs?: number
-  /** What one fetch takes of one partition, at most. Compacted topics want 1 MiB or more. Bytes, default 1 MiB. */
+  /** What one fetch takes of one partition, at most; a single larger batch comes all the same. Bytes, default 1 MiB. */
   readonly maxBytesPerPartition?: number
   /** How many partitions hand over their records at a time. Default 4. */
   readonly partitionsConcurrently?: number

@@ -38,7 +38,6 @@ function groupOptions(topic: string, groupId: string): GroupOptions {
     sessionTimeoutMs: 30_000,
     rebalanceTimeoutMs: 60_000,
     heartbeatIntervalMs: 3_000,
-    // Compacted topics want 1 MiB or more.
     maxBytesPerPartition: 2 * 1024 * 1024,
     maxBytes: 4 * 1024 * 1024,
     maxWaitMs: 100,
