@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describePostgres, query, withDatabase } from '../harness/database.js'
-import { type MillraceEnded, runMillrace } from '../harness/millrace-command.js'
+import { type MillraceEnded, millrace, runMillrace } from '../harness/millrace-command.js'
 import { root } from '../harness/source-files.js'
 
 /** What `npm start` runs, in another working directory: the embedded database is made there. */
@@ -34,6 +36,7 @@ const digest = `select (select count(*) from movies) movies, (select md5(string_
 
 describePostgres('the main job', () => {
   const database = withDatabase()
+  const stopped = withDatabase()
   let directory = ''
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'millrace-main-job-'))
@@ -70,6 +73,29 @@ describePostgres('the main job', () => {
     const shown = await sql(digest, directory)
     expect(shown.status).toBe(0)
     for (const value of Object.values(rows!)) expect(shown.out).toContain(value)
+  })
+
+  it('drains at SIGTERM to the shell in which npm runs it', async () => {
+    const command = ['exec', ...[process.execPath, millrace, ...startArguments(), '--json'].map(word => `'${word}'`)].join(' ')
+    const child = spawn('sh', ['-c', command], { cwd: directory, env: { ...process.env, DATABASE_URL: stopped.connection } })
+    let [out, err] = ['', '']
+    child.stdout.setEncoding('utf8').on('data', text => {
+      out += text
+    })
+    child.stderr.setEncoding('utf8').on('data', text => {
+      err += text
+    })
+    const ended = once(child, 'close')
+    await expect.poll(() => err, { timeout: 60_000, interval: 20 }).toContain('movies: starting')
+    child.kill('SIGTERM')
+    expect(await ended, err).toEqual([0, null])
+    expect(err).toContain('SIGTERM: writing what is under way')
+    expect(JSON.parse(out)).toMatchObject({
+      pipelines: [
+        { name: 'movies', state: 'stopped' },
+        { name: 'flights', state: 'stopped', delivered: 0 },
+      ],
+    })
   })
 
   it('says what is wrong with its arguments', async () => {
