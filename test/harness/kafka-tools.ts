@@ -102,9 +102,14 @@ export class KafkaTools {
   /** Makes a topic and resolves when it has its leaders. `config` as Kafka names it, such as `{ 'max.message.bytes': '1000' }`. */
   async createTopic(partitions = 1, config: Readonly<Record<string, string>> = {}, topic = this.name('topic')): Promise<string> {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
-    await this.asAdmin(admin =>
-      admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }] }),
-    )
+    await this.asAdmin(async admin => {
+      await admin.createTopics({
+        waitForLeaders: false,
+        topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
+      })
+      // The controller has it before the broker does. kafkajs, waiting for leaders, takes it for an error that the broker knows of none.
+      await until(10_000, () => admin.fetchTopicMetadata({ topics: [topic] }))
+    })
     return topic
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin as KafkajsAdmin } from 'kafkajs'
-import { MillraceError } from '../../core/errors.js'
+import { isMillraceError, MillraceError } from '../../core/errors.js'
 import type { Admin } from './driver.js'
 import { brokerAnswerOf, kafkaError } from './kafka-error.js'
 import type { Kafkajs } from './kafkajs-parts.js'
@@ -66,7 +66,8 @@ export async function openKafkajsAdmin(kafkajs: Kafkajs): Promise<Admin & { know
     createTopic: async (topic, { partitions, config = {} }) => {
       const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
       const made = { topic, numPartitions: partitions, replicationFactor: -1, configEntries }
-      await ask(`make topic ${topic}`, () => admin.createTopics({ waitForLeaders: true, topics: [made] }), topic)
+      await ask(`make topic ${topic}`, () => admin.createTopics({ waitForLeaders: false, topics: [made] }), topic)
+      await untilKnown(() => known(topic))
     },
     close: async () => {
       // A question under way may be opening a connection, which kafkajs would not close.
@@ -88,6 +89,22 @@ async function connected(kafkajs: Kafkajs): Promise<KafkajsAdmin> {
     throw kafkaError(error, { cluster: kafkajs.name, doing: 'connect' })
   }
 }
+
+/** The controller has a new topic before the brokers do. Until then they know of none, which kafkajs, waiting for leaders, takes for their last word. */
+async function untilKnown(ask: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await ask()
+      return
+    } catch (error) {
+      if (!isMillraceError(error, 'MILL_TOPIC_UNKNOWN') || attempt === MADE_ATTEMPTS) throw error
+    }
+    await sleep(MADE_PAUSE_MS)
+  }
+}
+
+const MADE_ATTEMPTS = 50
+const MADE_PAUSE_MS = 100
 
 /** The names of topics; of an expression, those that it matches. Throws `MILL_TOPIC_UNKNOWN` where one is not there, or none matches. */
 export async function resolveTopics(kafkajs: Kafkajs, topics: readonly string[] | RegExp): Promise<readonly string[]> {
