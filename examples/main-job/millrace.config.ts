@@ -9,6 +9,7 @@ const isServer = process.env['DATABASE_URL'] !== undefined
 export default defineConfig({
   pipelines: { movies: moviesPipeline, flights: flightsPipeline },
   concurrently: 1,
+  restart: { maxInARow: 3 }, // it is to end
   log: { level: 'warn', format: 'lines' },
   hints: [
     `rows, quarantine and ledger are in ${database.name}${isServer ? '; look at them with the same DATABASE_URL:' : ''}`,

@@ -25,6 +25,7 @@ export class CommandFrame implements Frame {
   private readonly loads = new Map<string, Promise<Loaded>>()
   private loaded: Loaded | null = null
   private redacting: {
+    readonly ofEnvironment: readonly string[]
     redactText(text: string, secrets?: readonly string[]): string
     redact<T>(value: T, secrets?: readonly string[]): T
   } | null = null
@@ -58,15 +59,19 @@ export class CommandFrame implements Frame {
   }
 
   hide(text: string): string {
-    // Before there is a config there is none of its secrets, and what looks like one is hidden as soon as the part for it is there.
-    return this.redacting === null ? text : this.redacting.redactText(text, this.loaded?.config.secrets)
+    // Nothing of a config is said before the part that hides is there. A config in code that throws while it is loaded knows the environment's.
+    return this.redacting === null ? text : this.redacting.redactText(text, this.loaded?.config.secrets ?? this.redacting.ofEnvironment)
   }
 
   /** Loads what hides secrets: for errors before there is a config. */
   async beReadyToHide(): Promise<void> {
     if (this.redacting !== null) return
-    const [{ redactText }, { redact }] = await Promise.all([import('../config/redact-text.js'), import('../config/redact.js')])
-    this.redacting = { redactText, redact }
+    const [{ redactText }, { redact }, { secretsOfEnvironment }] = await Promise.all([
+      import('../config/redact-text.js'),
+      import('../config/redact.js'),
+      import('../config/find-secrets.js'),
+    ])
+    this.redacting = { redactText, redact, ofEnvironment: secretsOfEnvironment(this.env) }
   }
 
   log(config: LoadedConfig): Logger {

@@ -14,8 +14,12 @@ export async function showError(frame: Frame, error: unknown): Promise<void> {
 /** Shows an error as it was kept, of a pipeline that failed. */
 export async function showReport(frame: Frame, who: string, report: ErrorReport): Promise<void> {
   const lines: string[] = []
-  for (let at: ErrorReport | undefined = report, depth = 0; at; at = at.cause, depth++)
-    lines.push(`${depth === 0 ? `${who}: ` : '  because: '}${at.message}${at.code ? ` [${at.code}]` : ''}`)
+  for (let at: ErrorReport | undefined = report, depth = 0; at; at = at.cause, depth++) {
+    // A cause that the message before it has told already says nothing new.
+    const message = frame.hide(at.message)
+    const isTold = depth > 0 && at.code === undefined && lines.at(-1)!.includes(message)
+    if (!isTold) lines.push(`${depth === 0 ? `${who}: ` : '  because: '}${message}${at.code ? ` [${at.code}]` : ''}`)
+  }
   const wayOut = report.code === undefined ? null : await wayOutOf(report.code)
   if (wayOut !== null) lines.push(`  what to do: ${wayOut}`)
   frame.complain(...lines)

@@ -15,9 +15,14 @@ export function findSecrets(value: unknown): Set<string> {
 /** What the environment holds of secrets, whether a config names it or not: code reads it by itself. */
 export function secretsOfEnvironment(env: Readonly<Record<string, string | undefined>>): string[] {
   const entries = Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  const named = entries.filter(([name, value]) => isSecretKey(name) && value.length >= SHORTEST_OF_ENVIRONMENT).map(([, value]) => value)
+  const named = entries
+    .filter(([name, value]) => isSecretKey(name) && !directories.has(name) && value.length >= SHORTEST_OF_ENVIRONMENT)
+    .map(([, value]) => value)
   return [...named, ...findSecrets(entries.map(([, value]) => value))]
 }
+
+/** What every shell has there: where one is, and was. */
+const directories = new Set(['PWD', 'OLDPWD', 'INIT_CWD'])
 
 /** `TOKEN_CHECK=strict` is none: what is shorter is hidden only where the config names it. */
 const SHORTEST_OF_ENVIRONMENT = 8

@@ -197,6 +197,14 @@ describe('no secret is said by', () => {
     }
   })
 
+  it('a config in code that throws what the environment holds, and says it again in the cause', async () => {
+    const cwd = await project({
+      'x.js': 'const told = `no entry with ${process.env.MILLRACE_SEEDED_PASSWORD}`; throw new Error(told, { cause: new Error(told) })',
+    })
+    const { status, err } = await runMillrace(['-c', 'x.js', 'check'], { cwd })
+    expect([status, err.match(/no entry with \*\*\*/g)?.length], err).toEqual([78, 1])
+  })
+
   it('an operator that throws out of RxJS', async () => {
     const cwd = await project({
       'millrace.config.js': `

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { findSecrets } from '../../../src/config/find-secrets.js'
+import { findSecrets, secretsOfEnvironment } from '../../../src/config/find-secrets.js'
 import { redact } from '../../../src/config/redact.js'
 import { HIDDEN, redactText } from '../../../src/config/redact-text.js'
 import { isSecretKey } from '../../../src/config/secret-keys.js'
@@ -309,4 +309,9 @@ describe('findSecrets', () => {
       }),
     ]).toEqual([])
   })
+})
+
+it('takes where a shell stands for no secret', () => {
+  const env = { PWD: '/home/of/somebody', OLDPWD: '/home/of/another', DB_PWD: 'a long password' }
+  expect(secretsOfEnvironment(env)).toEqual(['a long password'])
 })
