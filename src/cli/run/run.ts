@@ -24,7 +24,7 @@ export async function run(frame: Frame, names: readonly string[], flags: RunFlag
     ended = await running.finished
   } finally {
     hide()
-    signals.release()
+    signals.over()
     await running.close()
   }
   await tell(frame, ended, { loaded, flags, isStopped: signals.seen > 0, seconds: (performance.now() - begun) / 1_000 })
