@@ -60,7 +60,7 @@ describeKafka('millrace run --workers', () => {
       log: { format: 'lines' },
     }
     const cwd = await project({ 'millrace.config.json': JSON.stringify(config) })
-    const load = new Load(kafka.client().producer(), topic)
+    const load = new Load(kafka.client().producer({ idempotent: true, maxInFlightRequests: 1 }), topic)
     const rows = async () =>
       Number((await query<{ count: string }>(database.connection, `select count(*) from ${table}`).catch(() => [{ count: '0' }]))[0]!.count)
     return {
@@ -81,6 +81,9 @@ describeKafka('millrace run --workers', () => {
           database.connection,
           `select count(*), count(distinct id) ids, min(id), max(id) from ${table}`,
         )
+        // Of what came twice into the topic itself nobody could make one: the producer is idempotent, and the topic is asked.
+        const bounds = await kafka.bounds(topic)
+        expect(bounds.reduce((sum, { low, high }) => sum + high - low, 0)).toBe(load.sent)
         expect(found).toEqual({ count: `${load.sent}`, ids: `${load.sent}`, min: 0, max: load.sent - 1 })
       },
     }
