@@ -1,17 +1,10 @@
 #!/usr/bin/env node
-import { CommandFrame } from './command-frame.js'
-import { fail, runCommand } from './program.js'
+import { version } from '../core/version.js'
 
-for (const stream of [process.stdout, process.stderr]) {
-  // Whoever reads has seen enough (`millrace print-config | head`), or the terminal is gone.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
-  })
+const args = process.argv.slice(2)
+// Scripts ask for it, and need nothing of the program for that (bench cli.version).
+if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) process.stdout.write(`${version}\n`)
+else {
+  const { runCommandLine } = await import('./command-line.js')
+  await runCommandLine(args)
 }
-const frame = new CommandFrame(process)
-// What a custom operator throws out of RxJS arrives here. Node would show it with its stack, and whatever secret is in it.
-process.on('uncaughtException', error => {
-  frame.writeThrough(null)
-  void fail(error, frame).finally(() => process.exit(1))
-})
-process.exitCode = await runCommand(process.argv.slice(2), frame)
