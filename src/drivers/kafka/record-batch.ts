@@ -62,16 +62,23 @@ export async function readRecords(bytes: Buffer, asked: RecordsAsked): Promise<R
     if (end > bytes.length || end < at + RECORDS_AT) break
     const batch = bytes.subarray(at, end)
     const last = Number(batch.readBigInt64BE(0)) + batch.readInt32BE(LAST_DELTA_AT)
-    if (last >= asked.from && aborted.admits(batch)) await readBatch(batch, last, asked, messages)
+    if (last >= asked.from) await readBatch(batch, last, asked, aborted, messages)
     nextOffset = last + 1
     at = end
   }
   return { messages, nextOffset }
 }
 
-async function readBatch(batch: Buffer, last: number, asked: RecordsAsked, messages: FetchedMessage[]): Promise<void> {
+async function readBatch(
+  batch: Buffer,
+  last: number,
+  asked: RecordsAsked,
+  aborted: AbortedFilter,
+  messages: FetchedMessage[],
+): Promise<void> {
   const had = messages.length
   try {
+    if (!aborted.admits(batch)) return
     const codec = codecs[batch.readInt16BE(ATTRIBUTES_AT) & CODEC_MASK]
     if (codec === undefined) throw new Error('its codec is not known')
     const records = codec === null ? batch.subarray(RECORDS_AT) : await codec.decompress(batch.subarray(RECORDS_AT))
