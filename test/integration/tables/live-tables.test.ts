@@ -53,7 +53,7 @@ must text not null, may text, counted bigint generated always as (id * 2) stored
     )
     expect(code).toBe('MILL_TABLE_MISMATCH')
     expect(problems).toEqual([
-      'column emial is not in the database',
+      'column emial is not in the database (did you mean email?)',
       'column email is text, in the database character varying(10)',
       'column short is character varying(6), in the database character varying(5)',
       'column plan is nullable, in the database not null',
