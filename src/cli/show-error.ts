@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { Problem } from '../config/config-error.js'
 import { type ErrorReport, errorReport } from '../core/error-report.js'
 import { memberOf } from '../core/member.js'
+import { packageRoot } from '../core/package-files.js'
 import type { Frame } from './frame.js'
 
 /** Shows an error: what, its code, and each cause; then the way out of docs/errors.md. Of a config all problems, a line each. */
@@ -38,7 +39,7 @@ export function showProblems(frame: Frame, file: string, problems: readonly Prob
 async function wayOutOf(code: string): Promise<string | null> {
   if (!/^MILL_\w+$/.test(code)) return null
   try {
-    const page = await readFile(new URL('../../docs/errors.md', import.meta.url), 'utf8')
+    const page = await readFile(new URL('docs/errors.md', packageRoot), 'utf8')
     const section = page.split(/^## /m).find(text => text.startsWith(`${code}\n`))
     const [, text] = /^What to do: ([\s\S]*?)(?:\n\n|\n?$)/m.exec(section ?? '') ?? []
     return text === undefined ? null : text.replaceAll('\n', ' ').trim()

@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Jiti } from 'jiti'
 import { errorText } from '../core/error-report.js'
 import { isMillraceError } from '../core/errors.js'
+import { codeRoot } from '../core/package-files.js'
 
 /**
  * The default export of a module, or all of it where there is none: JavaScript or TypeScript, without a build step.
@@ -63,7 +64,7 @@ export async function importFile(file: string, directory: string): Promise<unkno
 function isOwnFor(directory: string): boolean {
   try {
     const found = createRequire(join(directory, 'millrace.config')).resolve('millrace')
-    return found === fileURLToPath(new URL('../index.js', import.meta.url))
+    return found === fileURLToPath(new URL('index.js', codeRoot))
   } catch {
     return false
   }

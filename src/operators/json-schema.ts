@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import type { Ajv, ErrorObject, Options, ValidateFunction } from 'ajv'
 import { MillraceError } from '../core/errors.js'
+import { codeRoot } from '../core/package-files.js'
 import { quickLengths } from './json-schema-lengths.js'
 import { type Problem, pointerTo } from './problems.js'
 
@@ -41,7 +44,7 @@ const options: Options = {
 function compile(schema: object | boolean): ValidateFunction {
   let validate: ValidateFunction
   try {
-    validate = newAjv(draftOf(schema)).compile(schema)
+    validate = compiledBy(draftOf(schema), schema)
   } catch (cause) {
     throw new MillraceError('MILL_SCHEMA_INVALID', { reason: (cause as Error).message }, { cause })
   }
@@ -49,7 +52,23 @@ function compile(schema: object | boolean): ValidateFunction {
   return validate
 }
 
-function draftOf(schema: object | boolean): '2020-12' | 'draft-07' {
+function compiledBy(draft: Draft, schema: object | boolean): ValidateFunction {
+  const isSchema = draft === '2020-12' ? builtMetaSchema() : null
+  const ajv = newAjv(draft, { ...options, validateSchema: isSchema === null })
+  // As ajv says it.
+  if (isSchema !== null && !isSchema(schema)) throw new Error(`schema is invalid: ${ajv.errorsText(isSchema.errors ?? null)}`)
+  return ajv.compile(schema)
+}
+
+/** The check of a schema itself, as the build has compiled it; null where the code runs as it was written. */
+function builtMetaSchema(): ValidateFunction | null {
+  const file = fileURLToPath(new URL('operators/draft-2020-12.cjs', codeRoot))
+  return existsSync(file) ? (createRequire(import.meta.url)(file) as ValidateFunction) : null
+}
+
+type Draft = '2020-12' | 'draft-07'
+
+function draftOf(schema: object | boolean): Draft {
   const named = typeof schema === 'object' ? (schema as { $schema?: unknown }).$schema : undefined
   if (named === undefined) return '2020-12'
   const draft = typeof named === 'string' ? named.replace(/^https?:\/\/json-schema\.org\//, '').replace(/\/?schema#?$/, '') : ''
@@ -59,7 +78,7 @@ function draftOf(schema: object | boolean): '2020-12' | 'draft-07' {
 }
 
 /** ajv takes 80 ms to load: only pipelines with a JSON Schema pay for it. */
-function newAjv(draft: '2020-12' | 'draft-07'): Ajv {
+function newAjv(draft: Draft, options: Options): Ajv {
   const require = createRequire(import.meta.url)
   const { default: AjvClass } = require(draft === 'draft-07' ? 'ajv' : 'ajv/dist/2020.js') as { default: new (options: Options) => Ajv }
   const { default: addFormats } = require('ajv-formats') as { default: (ajv: Ajv) => Ajv }

@@ -142,7 +142,11 @@ test('a pipeline that fails in open and one that crashes every second leave the 
 
   const rateBeside = await rateOf(beside)
   // A machine with much to do needs longer for the same course.
-  const isEarly = () => supervisor.snapshot().slice(0, 2).some(({ restarts }) => restarts < 2)
+  const isEarly = () =>
+    supervisor
+      .snapshot()
+      .slice(0, 2)
+      .some(({ restarts }) => restarts < 2)
   for (const begun = performance.now(); isEarly() && performance.now() - begun < 10_000; ) await later(25)
   const [failing, crashed] = supervisor.snapshot()
   const ended = await supervisor.stop()

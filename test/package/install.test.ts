@@ -49,7 +49,8 @@ describe('the package', () => {
   afterAll(() => rm(directory, { recursive: true, force: true }))
 
   it('holds the code, the pages and the licence, and nothing else', () => {
-    const expected = /^(dist\/.+\.(js|d\.ts)|dist\/config\.schema\.json|docs\/.+|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/
+    const expected =
+      /^(dist\/.+\.(js|d\.ts)|dist\/config\.schema\.json|dist\/operators\/draft-2020-12\.cjs|docs\/.+|README\.md|CHANGELOG\.md|LICENSE|package\.json)$/
     expect(files.filter(path => !expected.test(path))).toEqual([])
     expect(files).toEqual(
       expect.arrayContaining([
@@ -66,7 +67,7 @@ describe('the package', () => {
 
   it('holds nothing that the sources no longer have', async () => {
     const sources = files
-      .filter(path => path.startsWith('dist/') && path !== 'dist/config.schema.json')
+      .filter(path => path.startsWith('dist/') && !path.startsWith('dist/shared/') && !/\.(json|cjs)$/.test(path))
       .map(path => path.replace(/^dist\//, 'src/').replace(/\.(d\.ts|js)$/, '.ts'))
     const stale: string[] = []
     for (const path of new Set(sources)) await stat(join(root, path)).catch(() => stale.push(path))

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { type Clock, systemClock } from '../../core/clock.js'
 import type { Logger } from '../../core/log.js'
+import { codeRoot } from '../../core/package-files.js'
 import type { ActorSnapshot } from '../../runtime/supervisor-actor.js'
 import { added } from '../../runtime/supervisor-totals.js'
 import type { FromWorker, ToWorker } from './worker-messages.js'
@@ -16,7 +17,7 @@ export interface WorkerHost {
   ended(): void
 }
 
-const program = fileURLToPath(new URL('./worker.main.js', import.meta.url))
+const program = fileURLToPath(new URL('cli/run/worker.main.js', codeRoot))
 
 const FIRST_PAUSE_MS = 1_000
 const MAX_PAUSE_MS = 30_000

@@ -281,7 +281,9 @@ function outputsOf(value: unknown): string[] {
 
 function textsOf(value: unknown, seen: Set<unknown>): string[] {
   if (typeof value === 'string') return [value]
-  if (typeof value !== 'object' || value === null || seen.has(value)) return [String(value)]
+  if (typeof value !== 'object' || value === null) return [String(value)]
+  // Not by String(): its toString may be no function.
+  if (seen.has(value)) return []
   seen.add(value)
   const names = Object.getOwnPropertyNames(value)
   return names.flatMap(name => [name, ...textsOf((value as Record<string, unknown>)[name], seen)])
