@@ -42,5 +42,21 @@ const endless = (name, { write = 50, limits } = {}) => definePipeline({
   limits,
 })
 
+// Fails so many ms after each start, as its source says; with 0 it cannot even be opened.
+const broken = (name, afterMs) => definePipeline({
+  name,
+  source: {
+    name: 'breaks',
+    commits: 'prefix',
+    async open() {
+      if (afterMs === 0) throw new Error('does not open')
+      return { read: () => new Promise((_, reject) => setTimeout(() => reject(new Error('breaks')), afterMs)) }
+    },
+  },
+  steps: records => records,
+  sink: memorySink(),
+  onFailure: 'halt',
+})
+
 export default defineConfig({ pipelines: { ${pipelines} }, ${settings} })
 `

@@ -101,6 +101,26 @@ describe('millrace run', () => {
     expect(err).toContain('what to do: ')
   })
 
+  it('drains at SIGTERM what is healthy, what crashes again and again, and what does not open', async () => {
+    const cwd = await withPipelines(
+      `shut: broken('shut', 0), crashing: broken('crashing', 1_000), healthy: endless('healthy')`,
+      `restart: { initialMs: 300, maxMs: 300, maxAtOrigin: 100 }, log: { format: 'lines' }`,
+    )
+    const running = startMillrace(['run', '--json'], { cwd })
+    await running.says(/crashing: state .*state=running {2}restarts=1/)
+    await running.says(/healthy: running {2}[1-9]\d* delivered/)
+    running.child.kill('SIGTERM')
+    const { out } = await running.ended
+    const { pipelines } = JSON.parse(out) as { pipelines: { name: string; state: string; delivered: number; restarts: number }[] }
+    const [shut, crashing, healthy] = pipelines
+    expect(healthy).toMatchObject({ state: 'stopped', restarts: 0 })
+    expect(healthy!.delivered).toBeGreaterThan(0)
+    for (const one of [shut!, crashing!]) {
+      expect(one.restarts, one.name).toBeGreaterThan(0)
+      expect(['stopped', 'failed'], one.name).toContain(one.state)
+    }
+  })
+
   it('serves health and metrics where the config says so, and ends with the run', async () => {
     const cwd = await withPipelines(`endless: endless('endless')`, `monitoring: { port: 0 }, log: { format: 'lines' }`)
     const running = startMillrace(['run'], { cwd })
