@@ -35,11 +35,15 @@ export function tableLines(rows: readonly Row[], { columns, rows: height, isColo
   const room = Math.max(1, height - 1)
   const shown = rows.length <= room ? rows : rows.slice(0, Math.max(0, room - 1))
   const drawn = fitting(shown, columns)
+  const hasRoomBelow = !drawn.some(({ cell }) => cell === progress) && 2 * rows.length < height
   const paint = (codes: string, text: string) => (isColoured ? `\u001b[${codes}m${text}\u001b[0m` : text)
   const lines = [paint('2', line(drawn, ({ title }) => title).slice(0, columns))]
   for (const row of shown) {
     const text = line(drawn, column => column.cell(row))
     lines.push(paint(colourOf(row), text.length <= columns ? text : `${text.slice(0, Math.max(0, columns - 1))}…`))
+    // The bar has no room beside the rest on most terminals: then it gets a line of its own, while there is something to wait for.
+    const below = `  ${progress(row)}`
+    if (hasRoomBelow && isUnderWay(row) && below.length <= columns) lines.push(below)
   }
   if (shown.length < rows.length) lines.push(`… ${rows.length - shown.length} more`.slice(0, columns))
   return lines.slice(0, Math.max(1, height))
@@ -85,6 +89,8 @@ function progress({ part, secondsLeft }: Row): string {
   const left = secondsLeft === null ? '' : `  ${spoken(secondsLeft)} left`
   return `${bar(part)} ${`${Math.floor(part * 100)}`.padStart(3)} %${left}`
 }
+
+const isUnderWay = ({ part, state }: Row): boolean => part !== null && part < 1 && (state === 'running' || state === 'draining')
 
 const age = (ms: number): string => (ms < 10_000 ? `${(ms / 1_000).toFixed(1)} s` : spoken(ms / 1_000))
 

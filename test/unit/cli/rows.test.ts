@@ -53,6 +53,7 @@ test('a table loses columns where it has no room, and then letters of names', ()
     [
       "PIPELINE                        STATE              RATE  LAG  QUARANTINED",
       "signups                         running               –   12            0",
+      "  ░░░░░░░░░░░░░░░░░░░░░░░░   0 %",
       "a-pipeline-of-a-very-long-name  waiting (restart)     –    –            2",
     ]
   `)
