@@ -1,3 +1,4 @@
+import { causesOf } from './causes.js'
 import { type ErrorCode, isMillraceError } from './errors.js'
 import { memberOf } from './member.js'
 import { isRetryable } from './retryable.js'
@@ -57,16 +58,12 @@ const classOfCode: Readonly<Record<string, ErrorClass>> = {
   EADDRNOTAVAIL: 'config',
 }
 
-const MAX_CAUSES = 8
-
 /** The class of whatever was thrown. Of a failure that only passes on what a part threw, that of its cause. It never throws. */
 export function errorClassOf(error: unknown): ErrorClass {
-  let at = error
-  for (let depth = 0; typeof at === 'object' && at !== null && depth < MAX_CAUSES; depth++) {
+  for (const at of causesOf(error)) {
     const found = classOfOne(at)
     if (found !== undefined) return found
     if (isMillraceError(at) && !wrappers.has(at.code)) break
-    at = memberOf(at, 'cause')
   }
   return isRetryable(error) ? 'unavailable' : 'failed'
 }
@@ -90,19 +87,10 @@ function ofSqlstate(sqlstate: string): ErrorClass | undefined {
 
 /** Waited for in vain because another process has it for itself. */
 function hasLocked(error: object): boolean {
-  let at: unknown = error
-  for (let depth = 0; typeof at === 'object' && at !== null && depth < MAX_CAUSES; depth++) {
-    if (memberOf(at, 'code') === 'ELOCKED') return true
-    at = memberOf(at, 'cause')
-  }
-  return false
+  return [...causesOf(error)].some(at => memberOf(at, 'code') === 'ELOCKED')
 }
 
 function ofAnswer(error: object): ErrorClass | undefined {
-  let at: unknown = error
-  for (let depth = 0; typeof at === 'object' && at !== null && depth < MAX_CAUSES; depth++) {
-    if (notAllowedAnswers.has(String(memberOf(at, 'type'))) || notAllowedAnswers.has(String(memberOf(at, 'name')))) return 'not-allowed'
-    at = memberOf(at, 'cause')
-  }
-  return undefined
+  const isNotAllowed = (at: object) => ['type', 'name'].some(member => notAllowedAnswers.has(String(memberOf(at, member))))
+  return [...causesOf(error)].some(isNotAllowed) ? 'not-allowed' : undefined
 }

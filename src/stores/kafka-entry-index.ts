@@ -75,11 +75,7 @@ export class KafkaEntryIndex {
   withoutMessages(): KafkaEntryIndex {
     const bare = new KafkaEntryIndex()
     bare.isKeeping = false
-    for (const [identity, places] of this.places)
-      bare.places.set(
-        identity,
-        places.map(place => ({ ...place, message: undefined })),
-      )
+    for (const [identity, places] of this.places) bare.places.set(identity, places.map(bareOf))
     return bare
   }
 
@@ -89,7 +85,7 @@ export class KafkaEntryIndex {
     for (const former of this.of(identity)) {
       this.forget(former)
       // A producer whose outcome was not known may have sent it twice.
-      if (former.id !== place.id) before.push({ ...former, message: undefined })
+      if (former.id !== place.id) before.push(bareOf(former))
     }
     this.places.set(identity, [...before, place])
   }
@@ -99,11 +95,7 @@ export class KafkaEntryIndex {
     this.keptBytes += sizeOf(message)
     if (this.keptBytes <= this.keepBytes) return detached(message)
     this.isKeeping = false
-    for (const [identity, places] of this.places)
-      this.places.set(
-        identity,
-        places.map(place => ({ ...place, message: undefined })),
-      )
+    for (const [identity, places] of this.places) this.places.set(identity, places.map(bareOf))
     return undefined
   }
 
@@ -123,3 +115,6 @@ function sizeOf({ value, headers }: FetchedMessage): number {
   for (const [, content] of headers) bytes += content.byteLength
   return bytes
 }
+
+/** The place, without what stands there. */
+const bareOf = (place: EntryPlace): EntryPlace => ({ ...place, message: undefined })

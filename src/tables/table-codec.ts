@@ -64,11 +64,6 @@ export function tableCodec<C, Key extends keyof C>(table: Table<C, Key>): TableC
   return codec
 }
 
-/** The order in which batches lock rows: by the same order everywhere, two of them never wait for each other. */
-export function compareKeys(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
 function compileShapes({ columns }: TableDefinition): (rows: readonly unknown[]) => readonly ShapedRows[] {
   const all = [...columns]
   const full = rowShape(all)

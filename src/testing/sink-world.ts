@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import type { Envelope } from '../core/envelope.js'
-import { errorReport } from '../core/error-report.js'
 import { silentLog } from '../core/log.js'
 import type { Failure, Quarantine } from '../core/quarantine.js'
 import type { Ranges } from '../core/ranges.js'
-import { type Batch, BatchError, type Cover, type Sink, type SinkSession } from '../core/sink.js'
-import { type Behaviour, rejection, type World, within } from './behaviour.js'
+import type { Batch, Cover, Sink, SinkSession } from '../core/sink.js'
+import { type Behaviour, type World, within } from './behaviour.js'
 import { testRecords } from './records.js'
 
 /** A place into which the sink writes. */
@@ -151,7 +150,7 @@ export function coverOf(epoch: bigint, numbers: readonly number[], partition = P
 }
 
 /** Whole numbers as ranges. */
-export function rangesOf(numbers: readonly number[]): Ranges {
+function rangesOf(numbers: readonly number[]): Ranges {
   const ranges: [number, number][] = []
   for (const n of [...numbers].sort((a, b) => a - b)) {
     const last = ranges.at(-1)
@@ -165,13 +164,6 @@ export function rangesOf(numbers: readonly number[]): Ranges {
 export async function assertRows<T>(world: SinkWorld<T>, options: SinkBehaviourOptions<T>, numbers: readonly number[]): Promise<void> {
   const rows = await world.rows()
   assert.deepEqual(rows.map(textOf).sort(), numbers.map(n => textOf(options.row(n))).sort())
-}
-
-/** The BatchError with which a write must fail. */
-export async function batchError(write: Promise<unknown>): Promise<BatchError> {
-  const error = await rejection(write, 'a batch with a bad row')
-  assert.ok(error instanceof BatchError, `expected a BatchError, got ${errorReport(error).message}`)
-  return error
 }
 
 /** A row as text, the same for the same content. */

@@ -11,10 +11,9 @@ export function registerQuarantine(program: Command, frame: Frame): void {
     .description('Lists, shows, replays, drops, exports and imports the records that failed.')
     .addHelpText('after', examples)
 
-  selecting(group.command('list'))
+  selecting(group.command('list'), 'how many at most (default: 50)')
     .description('Lists entries, the oldest first.')
     .argument('[pipeline]', 'as --pipeline')
-    .option('--limit <n>', 'how many at most (default: 50)')
     .option('--json', 'print one line of JSON for each')
     .action(async (pipeline: string | undefined, options: SelectionOptions & { readonly json?: true }) => {
       const { listEntries } = await import('../quarantine/list-entries.js')
@@ -40,7 +39,6 @@ export function registerQuarantine(program: Command, frame: Frame): void {
       'Sends entries through their pipeline again. Each leaves quarantine when its record is settled; one that fails again stays.',
     )
     .argument('[id...]', 'ids of entries, or beginnings of ids (default: all that the filters select)')
-    .option('--limit <n>', 'how many at most')
     .option('--dry-run', 'say what would be replayed, and replay nothing')
     .option('--steps', 'with --dry-run: run the steps, and write nothing; what handlers do elsewhere, they do')
     .option('--edit', 'change the text of one entry in $VISUAL or $EDITOR before')
@@ -53,7 +51,6 @@ export function registerQuarantine(program: Command, frame: Frame): void {
   selecting(group.command('drop'))
     .description('Takes entries out for good. Asks before.')
     .argument('[id...]', 'ids of entries, or beginnings of ids (default: all that the filters select)')
-    .option('--limit <n>', 'how many at most')
     .option('--yes', 'do not ask')
     .action(async (ids: string[], options: SelectionOptions & { readonly yes?: true }) => {
       const { dropSelected } = await import('../quarantine/drop-selected.js')
@@ -62,7 +59,6 @@ export function registerQuarantine(program: Command, frame: Frame): void {
 
   selecting(group.command('export'))
     .description('Writes entries as lines of JSON, all of each; bytes are base64. They stay in quarantine.')
-    .option('--limit <n>', 'how many at most')
     .option('-o, --output <path>', 'the file to write (default: stdout)')
     .action(async (options: SelectionOptions & { readonly output?: string }) => {
       const { exportEntries } = await import('../quarantine/export-entries.js')
@@ -80,7 +76,8 @@ export function registerQuarantine(program: Command, frame: Frame): void {
     })
 }
 
-function selecting(command: Command): Command {
+/** The filters by which entries are chosen. */
+function selecting(command: Command, limit = 'how many at most'): Command {
   return command
     .option('--pipeline <name>', 'only of this pipeline')
     .option('--stage <stage>', 'only what failed in this step: decode, validate, handle, write, …')
@@ -88,6 +85,7 @@ function selecting(command: Command): Command {
     .option('--since <moment>', 'only what was quarantined then or later: 2026-01-31T12:00Z, or 30m, 2h, 7d ago')
     .option('--until <moment>', 'only what was quarantined before then')
     .option('--text <text>', 'only errors that say so, in any case')
+    .option('--limit <n>', limit)
 }
 
 const examples = `

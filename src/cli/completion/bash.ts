@@ -1,4 +1,4 @@
-import type { CommandNode, Values } from './command-tree.js'
+import { type CommandNode, flagsWithValue, type Values } from './command-tree.js'
 
 /** What bash evaluates to complete the command. */
 export function bashCompletion(nodes: readonly CommandNode[]): string {
@@ -52,11 +52,6 @@ ${nodes
 }
 complete -F _millrace millrace
 `
-}
-
-/** The flags that are followed by a value, in any command. */
-function flagsWithValue(nodes: readonly CommandNode[]): string[] {
-  return [...new Set(nodes.flatMap(({ options }) => options.flatMap(({ flags, values }) => (values === null ? [] : flags))))]
 }
 
 function replyWith(values: Values): string {

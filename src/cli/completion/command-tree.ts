@@ -41,6 +41,11 @@ export function commandNodes(program: Command): readonly CommandNode[] {
   return nodes
 }
 
+/** The flags that are followed by a value, in any command. */
+export function flagsWithValue(nodes: readonly CommandNode[]): string[] {
+  return [...new Set(nodes.flatMap(({ options }) => options.flatMap(({ flags, values }) => (values === null ? [] : flags))))]
+}
+
 function optionNode(option: Option): OptionNode {
   const { short, long, description, argChoices } = option
   const takesValue = option.required || option.optional

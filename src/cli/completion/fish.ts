@@ -1,8 +1,7 @@
-import type { CommandNode, Values } from './command-tree.js'
+import { type CommandNode, flagsWithValue, type Values } from './command-tree.js'
 
 /** What fish evaluates to complete the command. */
 export function fishCompletion(nodes: readonly CommandNode[]): string {
-  const valued = [...new Set(nodes.flatMap(({ options }) => options.flatMap(({ flags, values }) => (values === null ? [] : flags))))]
   const lines = nodes.flatMap(({ path, commands, options, values }) => {
     const at = `-n ${quoted(`test "$(__millrace_path)" = "${path === '' ? '.' : path}"`)}`
     return [
@@ -27,7 +26,7 @@ function __millrace_path
       continue
     end
     switch $word
-      case ${valued.join(' ')}
+      case ${flagsWithValue(nodes).join(' ')}
         set skip 1
       case '-*'
       case '*'

@@ -1,4 +1,4 @@
-import type { CommandNode, Values } from './command-tree.js'
+import { type CommandNode, flagsWithValue, type Values } from './command-tree.js'
 
 /** What zsh evaluates to complete the command. */
 export function zshCompletion(nodes: readonly CommandNode[]): string {
@@ -59,10 +59,6 @@ ${nodes
 }
 compdef _millrace millrace
 `
-}
-
-function flagsWithValue(nodes: readonly CommandNode[]): string[] {
-  return [...new Set(nodes.flatMap(({ options }) => options.flatMap(({ flags, values }) => (values === null ? [] : flags))))]
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`

@@ -107,7 +107,7 @@ async function bounded<T>(promise: Promise<T>, ms: number, signal: AbortSignal, 
       giveUp()
       reject(reason)
     }
-    const cancel = systemClock.after(ms, () => end(new Error(`no answer within ${ms} ms`)))
+    const cancel = systemClock.after(ms, () => end(Object.assign(new Error(`no answer within ${ms} ms`), { code: 'ETIMEDOUT' })))
     const onAbort = (): void => end(new Error('the inspection was stopped'))
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()

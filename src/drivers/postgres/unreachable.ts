@@ -1,3 +1,4 @@
+import { errorClassOf } from '../../core/error-class.js'
 import { errorText } from '../../core/error-report.js'
 import { isMillraceError } from '../../core/errors.js'
 import type { FaultKind, Finding } from '../../core/inspection.js'
@@ -19,9 +20,9 @@ export function unreachable(database: string, error: unknown): Finding {
 function judgementOf(error: unknown): Judgement {
   const sqlstate = refusalOf(error)?.sqlstate
   if (sqlstate !== undefined) return byState[sqlstate] ?? byState[sqlstate.slice(0, 2)] ?? refused
-  const cause = causeOf(error)
-  if (/^process \d+ uses it$/.test(cause)) return locked
-  return byCode[codeOf(error)] ?? (/timeout|no answer/.test(cause) ? silent : away)
+  if (errorClassOf(error) === 'locked') return locked
+  // pg's own bound on connecting throws an error without a code.
+  return byCode[codeOf(error)] ?? (causeOf(error).includes('timeout') ? silent : away)
 }
 
 const locked: Judgement = {

@@ -11,7 +11,8 @@ import {
   table,
   validate,
 } from 'millrace'
-import { sinkReaching, sourceReaching } from './reaching.js'
+import { sinkReaching } from '../sink-reaching.js'
+import { sourceReaching } from './source-reaching.js'
 import { MAX_IN_FLIGHT, type Point, type Task } from './task.js'
 
 // Without a key: nothing but the ledger keeps a second copy of a row from standing beside the first.

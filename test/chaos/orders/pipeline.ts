@@ -8,14 +8,13 @@ import {
   type Prefix,
   postgresQuarantine,
   postgresSink,
-  type Sink,
-  type SinkSession,
   type SourceOf,
   type SourceSession,
   split,
   table,
   validate,
 } from 'millrace'
+import { sinkReaching } from '../sink-reaching.js'
 import { type Order, rowsOf } from './records.js'
 import type { OwnPoint } from './task.js'
 
@@ -77,7 +76,7 @@ export function ordersPipeline(database: Database, { root, isMended, isKeyed, re
         ),
         split(given => rowsOf(given as Order)),
       ),
-    sink: watchedSink(sink, reached),
+    sink: sinkReaching(sink, reached),
     onFailure: postgresQuarantine(database),
   })
 }
@@ -105,27 +104,6 @@ function watchedSource(source: PrefixSource, reached: Reached): PrefixSource {
         ...(session.fenced && { fenced: (partition: string) => session.fenced?.(partition) }),
         ...(session.close && { close: () => session.close!() }),
       }
-    },
-  }
-}
-
-function watchedSink<S extends Sink<never>>(sink: S, reached: Reached): S {
-  return {
-    ...sink,
-    async open(context) {
-      const session: SinkSession<never> = await sink.open(context)
-      return {
-        takeOver: session.takeOver?.bind(session),
-        check: session.check?.bind(session),
-        async write(batch, signal) {
-          reached('before the write')
-          const held = await session.write(batch, signal)
-          reached('after the write')
-          return held
-        },
-        flush: session.flush?.bind(session),
-        close: session.close?.bind(session),
-      } as SinkSession<never>
     },
   }
 }

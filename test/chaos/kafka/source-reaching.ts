@@ -1,4 +1,4 @@
-import type { Prefix, Sink, SinkSession, Source, SourceOf, SourceSession } from 'millrace'
+import type { Prefix, Source, SourceOf, SourceSession } from 'millrace'
 import type { Point } from './task.js'
 
 type Reached = (point: Point) => void
@@ -40,28 +40,6 @@ export function sourceReaching<T>(given: Source<T>, reached: Reached, owns: (par
         lag: () => session.lag?.() ?? new Map(),
         close: async () => session.close?.(),
       }
-    },
-  }
-}
-
-/** The sink, with somebody who is told when it comes to a point. */
-export function sinkReaching<S extends Sink<never>>(sink: S, reached: Reached): S {
-  return {
-    ...sink,
-    async open(context) {
-      const session: SinkSession<never> = await sink.open(context)
-      return {
-        takeOver: session.takeOver?.bind(session),
-        check: session.check?.bind(session),
-        async write(batch, signal) {
-          reached('before the write')
-          const held = await session.write(batch, signal)
-          reached('after the write')
-          return held
-        },
-        flush: session.flush?.bind(session),
-        close: session.close?.bind(session),
-      } as SinkSession<never>
     },
   }
 }
