@@ -58,12 +58,14 @@ const WORDS =
     ' ',
   )
 
-/** 5,000 different sales: made once, because making their texts would cost more than writing them. */
-const models = Array.from({ length: 5_000 }, (_, i) => model(i))
+/** Different sales, each made once, for making its texts costs more than writing them; and when first asked for, for they are 5 MB to hold. */
+const models: (SaleRow | undefined)[] = new Array(5_000).fill(undefined)
 
 /** The sale of an index: always the same, with an id of its own. */
 export function saleAt(id: number): SaleRow {
-  const { customer, email, product, quantity, amount, sold_at, note } = models[id % models.length]!
+  const at = id % models.length
+  models[at] ??= model(at)
+  const { customer, email, product, quantity, amount, sold_at, note } = models[at]
   return { id, customer, email, product, quantity, amount, sold_at, note }
 }
 

@@ -20,7 +20,7 @@ export interface ShapedRows {
  * const codec = tableCodec(signups)
  * codec.checkRow(row)                                  // in SinkSession.check
  * for (const { shape, rows, indexes } of codec.shapesOf(all)) {
- *   `copy ${codec.sqlName} (${shape.columnList}) from stdin`, shape.copyText(rows)
+ *   `copy ${codec.sqlName} (${shape.columnList}) from stdin`, shape.copyParts(rows)
  *   `insert into ${codec.sqlName} (${shape.columnList}) select ${shape.recordsetSelect} from jsonb_to_recordset($1) as r(${shape.recordsetType})`, [shape.json(rows)]
  * }
  * ```

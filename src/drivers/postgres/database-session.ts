@@ -29,9 +29,9 @@ export interface Queries {
   /**
    * Sends one simple-protocol message: any number of statements, separated by `;`, in one implicit transaction unless they say BEGIN.
    *
-   * @param copies - The rows of each `copy … from ${copySource}` in the message, in order, in COPY's text format. Embedded: at most one.
+   * @param copies - The rows of each `copy … from ${copySource}` in the message, in order, in COPY's text format, in parts. Embedded: at most one.
    */
-  message(sql: string, copies?: readonly Buffer[]): Promise<readonly MessageResult[]>
+  message(sql: string, copies?: readonly Iterable<Buffer>[]): Promise<readonly MessageResult[]>
   /** What a COPY in a message reads from: `stdin`, embedded `'/dev/blob'`. */
   readonly copySource: string
 }

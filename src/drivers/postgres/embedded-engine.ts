@@ -90,10 +90,10 @@ class EmbeddedConnection implements PooledConnection {
     return { rows, rowCount, command: (/^\s*(\w+)/.exec(sql)?.[1] ?? '').toUpperCase() }
   }
 
-  async message(sql: string, copies: readonly Buffer[] = []): Promise<readonly MessageResult[]> {
+  async message(sql: string, copies: readonly Iterable<Buffer>[] = []): Promise<readonly MessageResult[]> {
     mustHoldNoNul(sql, this.database)
     try {
-      const blob = copies[0] === undefined ? {} : { blob: new Blob([copies[0] as Uint8Array<ArrayBuffer>]) }
+      const blob = copies[0] === undefined ? {} : { blob: new Blob([...copies[0]] as Uint8Array<ArrayBuffer>[]) }
       const results = await this.pglite.exec(sql, { rowMode: 'array', parsers: this.textParsers, ...blob })
       return results.map(({ rows, affectedRows }) => ({
         rows: rows as unknown as (string | null)[][],

@@ -25,7 +25,7 @@ export class HeldSession implements DatabaseSession {
     return this.withConnection(connection => connection.query<Row>(sql, params, options))
   }
 
-  message(sql: string, copies?: readonly Buffer[]): Promise<readonly MessageResult[]> {
+  message(sql: string, copies?: readonly Iterable<Buffer>[]): Promise<readonly MessageResult[]> {
     return this.withConnection(connection => connection.message(sql, copies))
   }
 

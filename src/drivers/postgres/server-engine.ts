@@ -91,7 +91,7 @@ class ServerConnection implements PooledConnection {
     }
   }
 
-  async message(sql: string, copies: readonly Buffer[] = []): Promise<readonly MessageResult[]> {
+  async message(sql: string, copies: readonly Iterable<Buffer>[] = []): Promise<readonly MessageResult[]> {
     mustHoldNoNul(sql, this.database)
     return new Promise((resolve, reject) => {
       this.client.query(

@@ -12,8 +12,6 @@ interface Socket {
 
 const COPY_DATA = 0x64
 const copyDone = Buffer.from([0x63, 0, 0, 0, 4])
-/** Larger copies go out in parts, so that an error of an early row ends the sending. Bytes. */
-const CHUNK = 1024 * 1024
 
 /**
  * One simple-protocol message as pg's query queue takes it: the text, and when the server asks for them, the rows of each COPY.
@@ -28,10 +26,12 @@ export class SimpleMessage implements Submittable {
   private rows: (string | null)[][] = []
   private nextCopy = 0
   private isDone = false
+  /** What making the rows threw. */
+  private fault: { readonly error: unknown } | null = null
 
   constructor(
     private readonly sql: string,
-    private readonly copies: readonly Buffer[],
+    private readonly copies: readonly Iterable<Buffer>[],
     private readonly done: Done,
   ) {}
 
@@ -56,23 +56,17 @@ export class SimpleMessage implements Submittable {
 
   handleCopyInResponse(connection: Connection): void {
     const socket = connection.stream as unknown as Socket
-    const bytes = this.copies[this.nextCopy++]
-    if (bytes === undefined) {
-      ;(connection as unknown as { sendCopyFail(text: string): void }).sendCopyFail('no rows were given')
-      return
-    }
+    const parts = this.copies[this.nextCopy++]
+    if (parts === undefined) return failCopy(connection, 'no rows were given')
     if (!socket.writable) return
-    socket.cork()
-    for (let from = 0; from < bytes.byteLength; from += CHUNK) {
-      const chunk = bytes.subarray(from, from + CHUNK)
-      const head = Buffer.allocUnsafe(5)
-      head[0] = COPY_DATA
-      head.writeUInt32BE(chunk.byteLength + 4, 1)
-      socket.write(head)
-      socket.write(chunk)
+    try {
+      // Each part goes at once: the server reads it while the next one is encoded.
+      for (const part of parts) sendPart(socket, part)
+    } catch (error) {
+      this.fault ??= { error }
+      return failCopy(connection, 'the rows could not be encoded')
     }
     socket.write(copyDone)
-    socket.uncork()
   }
 
   handleReadyForQuery(): void {
@@ -80,7 +74,7 @@ export class SimpleMessage implements Submittable {
   }
 
   handleError(error: unknown): void {
-    this.finish(error)
+    this.finish(this.fault === null ? error : this.fault.error)
   }
 
   handleEmptyQuery(): void {}
@@ -93,3 +87,16 @@ export class SimpleMessage implements Submittable {
     this.done(error, this.results)
   }
 }
+
+function sendPart(socket: Socket, part: Buffer): void {
+  const head = Buffer.allocUnsafe(5)
+  head[0] = COPY_DATA
+  head.writeUInt32BE(part.byteLength + 4, 1)
+  socket.cork()
+  socket.write(head)
+  socket.write(part)
+  socket.uncork()
+}
+
+const failCopy = (connection: Connection, reason: string): void =>
+  (connection as unknown as { sendCopyFail(text: string): void }).sendCopyFail(reason)

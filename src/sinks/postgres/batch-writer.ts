@@ -2,8 +2,9 @@ import type { MillraceError } from '../../core/errors.js'
 import { type Batch, BatchError, type Cover } from '../../core/sink.js'
 import { isOutcomeUnknown, refusalOf } from '../../drivers/postgres/database-error.js'
 import type { DatabaseConnection, DatabaseSession } from '../../drivers/postgres/database-session.js'
+import type { PartMemory } from '../../tables/row-shape.js'
 import type { ShapedRows, TableCodec } from '../../tables/table-codec.js'
-import { EncodedRows } from './encoded-rows.js'
+import { CopyMemory } from './copy-memory.js'
 import type { FormerOwners } from './former-owners.js'
 import type { Ledger } from './ledger.js'
 import { isRecordFault, RefusedSearch } from './refused-search.js'
@@ -12,8 +13,6 @@ import { type WriteMode, WriteSql } from './write-sql.js'
 
 /** Measured on a server and on PGlite, upsert by recordset against staging: 1 row 0.2 to 0.4 of the time, 100 rows 0.4 to 0.8, 300 rows 1. */
 const FEW_ROWS = 200
-/** As many as transactions are commonly under way. */
-const MAX_SPARE = 4
 const UNIQUE_VIOLATION = '23505'
 
 /** What a writer works with. */
@@ -37,8 +36,7 @@ const NONE: ReadonlyMap<number, unknown> = new Map()
 /** Writes batches into one table: as one message while all goes well, else row by row as far as it must. */
 export class BatchWriter {
   private readonly sql: WriteSql
-  /** Encoded rows that the server has taken or refused: the next batches are encoded into their memory. */
-  private readonly spare: Buffer[] = []
+  private readonly memory = new CopyMemory()
 
   constructor(private readonly parts: WriterParts) {
     this.sql = new WriteSql(parts.codec, parts.how)
@@ -71,26 +69,23 @@ export class BatchWriter {
 
   private async writeOn(connection: DatabaseConnection, groups: readonly ShapedRows[], batch: Batch<unknown>): Promise<void> {
     const { session, ledger, formerOwners } = this.parts
-    const rows = groups.flatMap(group => this.statementsOf(group, groups.length > 1))
+    const lease = this.memory.lease()
+    const rows = groups.flatMap(group => this.statementsOf(group, groups.length > 1, lease.take))
     const [failures, covers] = this.closing(batch)
     // After a lost reply the ledger is asked first: else rows that are there would meet their own keys, and go to quarantine although delivered.
     const statements = ledger?.isUncertain(batch.covers) ? [...covers, ...rows, ...failures] : [...rows, ...failures, ...covers]
     try {
       await formerOwners.outwaiting(session, connection, () => sendTogether(connection, statements))
       ledger?.noteCertain(batch.covers)
-      this.spareCopies(rows)
+      lease.end()
     } catch (error) {
       // A retry each few seconds would else leave some MB: what is still on its way belongs to a transaction that the server has given up.
-      if (!isOutcomeUnknown(error)) this.spareCopies(rows)
+      if (!isOutcomeUnknown(error)) lease.end()
       await this.explain(connection, error, batch.covers)
       if (groups.length === 0 || !isRecordFault(error)) throw error
       const refusal = error as MillraceError
       await formerOwners.outwaiting(session, connection, () => this.writeWithoutRefused(connection, groups, batch, refusal))
     }
-  }
-
-  private spareCopies(statements: readonly Statement[]): void {
-    for (const { copy } of statements) if (copy !== undefined && this.spare.length < MAX_SPARE) this.spare.push(copy)
   }
 
   /** Throws what the ledger says of a failed write, if it was the ledger's doing. */
@@ -143,10 +138,11 @@ export class BatchWriter {
     return filled
   }
 
-  private statementsOf(group: ShapedRows, isOneOfMany: boolean): Statement[] {
+  private statementsOf(group: ShapedRows, isOneOfMany: boolean, memory: PartMemory): Statement[] {
     const { sql } = this
     if (sql.isStaged && group.rows.length <= FEW_ROWS) return [{ sql: sql.applyInline(group.shape, group.rows) }]
-    const copy = new EncodedRows(group, sql.isStaged, this.spare.pop()).slice()
+    const { shape, rows } = group
+    const copy = { [Symbol.iterator]: () => shape.copyParts(rows, sql.isStaged ? 0 : undefined, memory)[Symbol.iterator]() }
     if (!sql.isStaged) return [{ sql: sql.copy(group.shape), copy }]
     const empty = isOneOfMany ? [{ sql: sql.emptyStage }] : []
     return [...empty, { sql: sql.copyToStage(group.shape), copy }, { sql: sql.apply(group.shape) }]

@@ -7,13 +7,10 @@ export class EncodedRows {
   private ends: Uint32Array | undefined
   private readonly bytes: Buffer
 
-  /**
-   * @param ordinals - Whether each line begins with the row's index.
-   * @param spare - See `RowShape.copyText`.
-   */
-  constructor({ shape, rows }: ShapedRows, ordinals: boolean, spare?: Buffer) {
+  /** @param ordinals - Whether each line begins with the row's index. */
+  constructor({ shape, rows }: ShapedRows, ordinals: boolean) {
     this.count = rows.length
-    this.bytes = shape.copyText(rows, ordinals ? 0 : undefined, spare)
+    this.bytes = Buffer.concat([...shape.copyParts(rows, ordinals ? 0 : undefined)])
   }
 
   readonly count: number

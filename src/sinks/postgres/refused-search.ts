@@ -58,7 +58,7 @@ export class RefusedSearch {
     const isStaged = this.sql.isStaged || isDuplicate
     for (const [i, group] of groups.entries()) {
       const rows = new EncodedRows(group, isStaged)
-      const copying = this.attempts((from, to) => ({ sql: this.sql.copy(group.shape), copy: rows.slice(from, to) }))
+      const copying = this.attempts((from, to) => ({ sql: this.sql.copy(group.shape), copy: [rows.slice(from, to)] }))
       const found = isStaged
         ? await this.stage(group, rows, { known, isNext: isNext || i > 0 })
         : await findRefused(rows.count, copying, { known: troubleOf(known, 0), isTrial })
@@ -78,7 +78,7 @@ export class RefusedSearch {
     if (at.isNext) await this.connection.message(this.sql.emptyStage)
     const known = isDuplicate ? null : at.known
     const isOfCopy = known !== null && refusalOf(known)!.line !== undefined
-    const staging = this.attempts((from, to) => ({ sql: this.sql.copyToStage(group.shape), copy: rows.slice(from, to) }))
+    const staging = this.attempts((from, to) => ({ sql: this.sql.copyToStage(group.shape), copy: [rows.slice(from, to)] }))
     const unread = await findRefused(rows.count, staging, { known: isOfCopy ? troubleOf(known, 0) : null, isTrial })
     // Staged are not all rows then, and what is applied would be undone.
     if (isTrial && unread.size > 0) return unread

@@ -1,9 +1,9 @@
 import type { DatabaseConnection, MessageResult } from '../../drivers/postgres/database-session.js'
 
-/** One SQL statement, with the rows of its COPY where it is one. */
+/** One SQL statement, with the rows of its COPY where it is one: in parts, and again from the first whenever they are asked for. */
 export interface Statement {
   readonly sql: string
-  readonly copy?: Buffer
+  readonly copy?: Iterable<Buffer>
 }
 
 /** The end of a COPY's SQL: stands for where the connection reads rows from. */

@@ -28,21 +28,34 @@ const cases: Readonly<Record<string, (session: DatabaseSession) => Promise<void>
   'a message is one transaction, its COPY included': async session => {
     await session.message('create table t (id int primary key, name text)')
     const copy = `copy t from ${session.copySource}`
-    const [copied, found] = await session.message(`${copy}; select * from t order by id`, [rows('1\ta\\tb', '2\t\\N')])
+    const [copied, found] = await session.message(`${copy}; select * from t order by id`, [[rows('1\ta\\tb', '2\t\\N')]])
     expect(copied!.rowCount).toBe(2)
     expect(found!.rows).toEqual([
       ['1', 'a\tb'],
       ['2', null],
     ])
-    await expect(session.message(`${copy}; select 1 / 0`, [rows('3\tc')])).rejects.toMatchObject({ details: { sqlstate: '22012' } })
+    await expect(session.message(`${copy}; select 1 / 0`, [[rows('3\tc')]])).rejects.toMatchObject({ details: { sqlstate: '22012' } })
     expect((await session.query('select count(*)::int n from t')).rows).toEqual([{ n: 2 }])
   },
 
   'COPY tells the line and the column of a bad value': async session => {
     await session.message('create table t (id int primary key, name text)')
-    const error = await session.message(`copy t from ${session.copySource}`, [rows('1\ta', 'x\tb')]).catch(caught => caught)
+    const error = await session.message(`copy t from ${session.copySource}`, [[rows('1\ta', 'x\tb')]]).catch(caught => caught)
     expect(refusalOf(error)).toMatchObject({ sqlstate: '22P02', line: 2, column: 'id' })
     expect(error).toMatchObject({ code: 'MILL_DATABASE_REFUSED', retryable: false })
+  },
+
+  'rows that cannot be made leave nothing, and the connection is good': async session => {
+    await session.message('create table t (id int primary key, name text)')
+    const broken = {
+      *[Symbol.iterator]() {
+        yield rows('1\ta')
+        throw new Error('mine')
+      },
+    }
+    await expect(session.message(`copy t from ${session.copySource}`, [broken])).rejects.toThrow('mine')
+    await session.message(`copy t from ${session.copySource}`, [[rows('2\tb'), rows('3\tc')]])
+    expect((await session.query('select id from t order by id')).rows).toEqual([{ id: 2 }, { id: 3 }])
   },
 
   'a transaction that throws leaves nothing, and the connection is good': async session => {

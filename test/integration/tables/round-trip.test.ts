@@ -62,7 +62,7 @@ function roundTrips(runs: number, open: () => Promise<DatabaseSession>): void {
 
 async function copy(session: DatabaseSession, all: readonly Row[]): Promise<void> {
   for (const { shape, rows } of codec.shapesOf(all)) {
-    await session.message(`copy ${codec.sqlName} (${shape.columnList}) from ${session.copySource}`, [shape.copyText(rows)])
+    await session.message(`copy ${codec.sqlName} (${shape.columnList}) from ${session.copySource}`, [shape.copyParts(rows)])
   }
 }
 
