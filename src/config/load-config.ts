@@ -55,7 +55,10 @@ export async function loadConfig(file: string, { kinds, env, only, make = true }
   const checked = await checkConfig(wanted(raw, only), { kinds, env, directory })
   const { value, pipelines, secrets } = checked
   const maker = new PipelineMaker(path, pipelines, kinds, directory, secrets)
-  const problems = make ? [...checked.problems, ...(await maker.problems(checked))] : checked.problems
+  const told = new Set(checked.problems.map(problem => problem.path))
+  // What the schema has told of, the part that takes the options may tell of once more.
+  const made = make ? (await maker.problems(checked)).filter(problem => !told.has(problem.path)) : []
+  const problems = [...checked.problems, ...made]
   if (problems.length > 0) throw new ConfigError(path, inOrder(problems, value))
   return {
     file: path,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, extname, join, resolve } from 'node:path'
+import { dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Jiti } from 'jiti'
 import { errorText } from '../core/error-report.js'
@@ -22,7 +22,7 @@ export async function loadModule(specifier: string, directory: string): Promise<
   try {
     return await importFile(found, directory)
   } catch (cause) {
-    throw new Error(`${specifier}, which failed: ${errorText(cause)}`, { cause })
+    throw new Error(`${specifier}, which failed: ${errorText(cause)}${placeOf(cause, directory)}`, { cause })
   }
 }
 
@@ -74,6 +74,19 @@ function isOwnFor(directory: string): boolean {
 function isForCompiler(error: unknown): boolean {
   const code = (error as { readonly code?: unknown } | null)?.code
   return error instanceof SyntaxError || code === 'ERR_UNKNOWN_FILE_EXTENSION' || code === 'ERR_MODULE_NOT_FOUND'
+}
+
+/**
+ * Where in the code of a directory, not of its packages, something was thrown: ` (pipelines/orders.ts:12)`; empty where that is not known. Without the
+ * column, which after a compiler is not that of the file.
+ */
+export function placeOf(thrown: unknown, directory: string): string {
+  if (!(thrown instanceof Error)) return ''
+  for (const [, file, line] of String(thrown.stack).matchAll(/^ +at .*?(?:file:\/\/)?(\/[^():]+):(\d+):\d+\)?$/gm)) {
+    const path = relative(directory, decodeURI(file!))
+    if (!path.startsWith('..') && !path.split(sep).includes('node_modules')) return ` (${path}:${line})`
+  }
+  return ''
 }
 
 /** Loaders tell by which files they came, and parsers put the place into a line of its own. */

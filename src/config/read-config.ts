@@ -4,7 +4,7 @@ import { basename, dirname, extname } from 'node:path'
 import { errorText } from '../core/error-report.js'
 import { MillraceError } from '../core/errors.js'
 import { configEndings } from './find-config.js'
-import { importFile } from './load-module.js'
+import { importFile, placeOf } from './load-module.js'
 import { redactText } from './redact-text.js'
 
 /**
@@ -20,7 +20,7 @@ export async function readConfig(file: string, secrets: readonly string[] = []):
   try {
     return await read(file)
   } catch (error) {
-    throw unreadable(file, redactText(errorText(error).trim(), secrets), error)
+    throw unreadable(file, redactText(`${errorText(error).trim()}${placeOf(error, dirname(file))}`, secrets), error)
   }
 }
 

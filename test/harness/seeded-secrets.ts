@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-/** A secret that is nothing else: found anywhere, it has leaked. */
+/** A secret that is nothing else: found anywhere, it has leaked. What the whole suite says is searched for how it begins (scripts/test.js). */
 export const secretOf = (kind: string): string => `s3cr3t-${kind}-${randomBytes(6).toString('hex')}`
 
 const environment = secretOf('environment')

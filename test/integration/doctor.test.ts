@@ -94,8 +94,8 @@ describePostgres('doctor', () => {
     const database = await makeDatabase()
     made.push(() => database.drop())
     const sql = (text: string) => query(database.connection, text)
-    await sql(`create role ${role} login password 'pass-of-role'; ${DEFINED}; grant usage, create on schema public to ${role}`)
-    const connection = moved(database.connection, { username: role, password: 'pass-of-role' })
+    await sql(`create role ${role} login password 's3cr3t-of-role'; ${DEFINED}; grant usage, create on schema public to ${role}`)
+    const connection = moved(database.connection, { username: role, password: 's3cr3t-of-role' })
     // As its owner makes them: a run before the rights were taken.
     const owner = definedOn({ connection: database.connection, directory: tmpdir() }, {})
     await (await owner.sink.open({ pipeline: 'signups', log: silent, quarantine: 'halt' })).close?.()
@@ -126,7 +126,7 @@ describePostgres('doctor', () => {
       expect(faults.map(({ what }) => what)).toEqual([expect.stringMatching(finding)])
       expect(faults[0]!.fix).toMatch(/\w/)
       expect(faults[0]!.kind).toBe(kind)
-      expect(JSON.stringify(faults)).not.toMatch(/pass-of-role|wrong["@:]/)
+      expect(JSON.stringify(faults)).not.toMatch(/s3cr3t-of-role|wrong["@:]/)
     }
     await (user === undefined ? find() : asUser(user, find))
   })

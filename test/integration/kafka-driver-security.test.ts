@@ -130,7 +130,7 @@ describeOwnKafka('the driver on kafkajs, on a cluster with TLS, SASL and ACLs', 
   it('names the right that is missing', async () => {
     const topic = await kafka.createTopic()
     const group = kafka.name('group')
-    const bob = secure.saslPlaintext('plain', 'bob', 'secret-of-bob')
+    const bob = secure.saslPlaintext('plain', 'bob', 's3cr3t-of-bob')
     const join = () => driver(bob).joinGroup(groupOptions(group, topic), idle)
     const refusal = (message: RegExp) => ({ code: 'MILL_KAFKA_REFUSED', retryable: false, message: expect.stringMatching(message) })
     await expect(join()).rejects.toMatchObject(refusal(new RegExp(`no right on topic ${topic}.*Read and Describe`)))

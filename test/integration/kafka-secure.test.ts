@@ -39,6 +39,6 @@ describeOwnKafka('SecureKafka', () => {
   })
 
   it('keeps out who has no ACL', async () => {
-    await expect(produce(secure.saslSsl('plain', 'bob', 'secret-of-bob'))).rejects.toThrow(/[Nn]ot authorized|authorization failed/i)
+    await expect(produce(secure.saslSsl('plain', 'bob', 's3cr3t-of-bob'))).rejects.toThrow(/[Nn]ot authorized|authorization failed/i)
   })
 })

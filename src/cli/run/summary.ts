@@ -4,7 +4,7 @@ import { counted, spoken } from '../bar.js'
 /** The end of one pipeline, as lines for people. */
 export function summaryLines(snapshot: ActorSnapshot, { isStopped = false }: { readonly isStopped?: boolean } = {}): string[] {
   const { name, totals, state, restarts } = snapshot
-  const { delivered, skipped, quarantined, reasons } = totals
+  const { delivered, skipped, quarantined, reasons, quarantinedBy } = totals
   const seconds = snapshot.run?.seconds ?? 0
   const settled = delivered + skipped + quarantined
   const rate = settled > 0 && seconds > 0 && restarts === 0 ? `, ${counted(settled / seconds)} records/s` : ''
@@ -14,13 +14,20 @@ export function summaryLines(snapshot: ActorSnapshot, { isStopped = false }: { r
     `${name}${how}`,
     `  delivered    ${counted(delivered)} in ${seconds < 10 ? `${seconds.toFixed(1)} s` : spoken(seconds)}${rate}`,
     `  skipped      ${counted(skipped)}`,
+    ...reasonLines(Object.entries(reasons).map(([reason, count]) => [reason, count - (quarantinedBy[reason] ?? 0)])),
     `  quarantined  ${counted(quarantined)}`,
+    ...reasonLines(Object.entries(quarantinedBy)),
   ]
-  for (const [reason, count] of Object.entries(reasons).sort(([, a], [, b]) => b - a))
-    lines.push(`               ${counted(count)} × ${reason}`)
   if (restarts > 0) lines.push(`  restarted    ${counted(restarts)} times; the seconds are of the last run`)
   return lines
 }
+
+/** Beneath what they explain, the most frequent first. */
+const reasonLines = (counts: readonly (readonly [reason: string, count: number])[]): string[] =>
+  counts
+    .filter(([, count]) => count > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([reason, count]) => `               ${counted(count)} × ${reason}`)
 
 /** The end of all pipelines as one JSON object: the sums, and each under `pipelines`. */
 export function summaryJson(ended: readonly ActorSnapshot[], seconds: number): object {

@@ -12,7 +12,7 @@ export interface SecureConnection {
 }
 
 /** The users, with their passwords, by every mechanism. They may do nothing until an ACL allows it. */
-export const users = { alice: 'secret-of-alice', bob: 'secret-of-bob' } as const
+export const users = { alice: 's3cr3t-of-alice', bob: 's3cr3t-of-bob' } as const
 
 /**
  * A broker with TLS, SASL and KRaft's StandardAuthorizer. Who comes without a name (the listener without credentials, and TLS without a client's

@@ -8,18 +8,23 @@ export function actor({
   delivered = 0,
   quarantined = 0,
   reasons = {},
+  skips = {},
   inFlight = 0,
   oldestUnsettledMs = 0,
   lag,
 }: Partial<Pick<ActorSnapshot, 'name' | 'state' | 'waitingFor'>> & {
   readonly delivered?: number
   readonly quarantined?: number
+  /** Of what was quarantined. */
   readonly reasons?: Readonly<Record<string, number>>
+  /** Of what was skipped. */
+  readonly skips?: Readonly<Record<string, number>>
   readonly inFlight?: number
   readonly oldestUnsettledMs?: number
   readonly lag?: number
 }): ActorSnapshot {
-  const totals = { delivered, skipped: 0, quarantined, reasons, quarantinedBy: reasons }
+  const skipped = Object.values(skips).reduce((sum, count) => sum + count, 0)
+  const totals = { delivered, skipped, quarantined, reasons: { ...skips, ...reasons }, quarantinedBy: reasons }
   return {
     name,
     state,

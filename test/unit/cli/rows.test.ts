@@ -89,6 +89,17 @@ test('a summary of nothing says why', () => {
   expect(summaryLines(actor({ state: 'failed' }))[0]).toBe('job: failed')
 })
 
+test('a summary has each reason beneath what it explains, the most frequent first', () => {
+  const ended = actor({ state: 'stopped', delivered: 9, skips: { 'a test': 3 }, quarantined: 6, reasons: { MILL_A: 1, MILL_B: 5 } })
+  expect(summaryLines(ended).slice(2)).toEqual([
+    '  skipped      3',
+    '               3 × a test',
+    '  quarantined  6',
+    '               5 × MILL_B',
+    '               1 × MILL_A',
+  ])
+})
+
 test('the summary of several has their sums', () => {
   const a = actor({ name: 'a', state: 'stopped', delivered: 3, quarantined: 1, reasons: { MILL_VALUE_INVALID: 1 } })
   const b = actor({ name: 'b', state: 'stopped', delivered: 4, quarantined: 2, reasons: { MILL_VALUE_INVALID: 2 } })

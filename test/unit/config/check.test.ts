@@ -272,6 +272,11 @@ describe('a config with mistakes', () => {
       { pipelines: { a: { ...signups(), database: { embedded: 'x', connection: 'postgres://u:pw-1@h/d' } } } },
       [['pipelines.a.database', '{"embedded":"x","connection":"postgres://u:***@h/d"}']],
     ],
+    [
+      'a misspelled option beside the one that was meant',
+      { pipelines: { a: { ...signups(), database: { connection: 'postgres://h/d', conection: 1 } } } },
+      [['pipelines.a.database.conection', '1']],
+    ],
     ['no database', { pipelines: { a: { ...signups(), database: {} } } }, [['pipelines.a.database', '{}']]],
     [
       'another kind of database',
@@ -376,7 +381,7 @@ describe('a config with mistakes', () => {
       {
         path: 'pipelines.broken.use',
         expected: 'a module that can be loaded',
-        given: './broken.mjs, which failed: postgres://u:***@h is away',
+        given: './broken.mjs, which failed: postgres://u:***@h is away (broken.mjs:1)',
       },
       {
         path: 'pipelines.bare.use',
