@@ -4,11 +4,10 @@ import type { ColumnDefinition } from './column.js'
 type Row = Readonly<Record<string, unknown>>
 type Encode = (value: unknown) => string
 
-/** Gives at least `bytes` of memory, of which all may be written over. */
-export type PartMemory = (bytes: number) => Buffer
-
-/** How much memory encoded rows want at a time. Below 128 KiB, from where on glibc's malloc asks the kernel for each piece of memory. */
+/** How large a part of encoded rows may be. Below 128 KiB, from where on glibc's malloc asks the kernel for each piece of memory. */
 export const PART_BYTES = 120 * 1024
+/** Gives `PART_BYTES` of memory, all of which may be written over. */
+export type PartMemory = () => Buffer
 
 /**
  * How rows that give the same columns are sent: the others get their defaults. All names in its texts are quoted.
@@ -24,10 +23,11 @@ export interface RowShape {
   /** For `select … from jsonb_to_recordset($1) as r(…)`, in the order of `columns`: `r."id", coalesce(r."body", 'null')`. */
   readonly recordsetSelect: string
   /**
-   * The rows in COPY's text format, a line each, the last one ended too: in parts of whole lines, each encoded when it is asked for.
+   * The rows in COPY's text format, a line each, the last one ended too: in parts, each encoded when it is asked for. A part may end
+   * within a line, never within a character.
    *
    * @param ordinal - When given, each line begins with a cell more: this number, the next one, …
-   * @param memory - Gives a part at least so many bytes to be written into. Default: new memory.
+   * @param memory - Gives each part what it is written into. Default: new memory.
    */
   copyParts(rows: readonly unknown[], ordinal?: number, memory?: PartMemory): Iterable<Buffer>
   /** The rows as a JSON array of objects, for `jsonb_to_recordset`. */
@@ -56,28 +56,40 @@ function selected([name, { type, isNullable }]: readonly [string, ColumnDefiniti
 const CHUNK_LENGTH = 8_192
 // UTF-8 has at most three bytes for a UTF-16 unit.
 const MAX_BYTES_PER_UNIT = 3
+const MAX_UNITS = Math.floor(PART_BYTES / MAX_BYTES_PER_UNIT)
+const newPart = () => Buffer.allocUnsafeSlow(PART_BYTES)
 
 function copyEncoder(columns: readonly (readonly [string, ColumnDefinition])[]): RowShape['copyParts'] {
   const lineOf = lineEncoder(columns)
-  return function* (rows, ordinal, memory = Buffer.allocUnsafeSlow) {
-    let part = memory(PART_BYTES)
+  return function* (rows, ordinal, memory = newPart) {
+    let part = memory()
     let at = 0
     let text = ''
     for (let i = 0; i < rows.length; i++) {
       const line = lineOf(rows[i] as Row)
       text += ordinal === undefined ? line : `${ordinal + i}\t${line}`
       if (text.length < CHUNK_LENGTH && i < rows.length - 1) continue
-      const room = text.length * MAX_BYTES_PER_UNIT
-      if (at + room > part.length) {
-        if (at > 0) yield part.subarray(0, at)
-        part = memory(Math.max(room, PART_BYTES))
-        at = 0
+      for (let from = 0; from < text.length; ) {
+        const to = endOfPiece(text, from)
+        if (at + (to - from) * MAX_BYTES_PER_UNIT > part.length) {
+          yield part.subarray(0, at)
+          part = memory()
+          at = 0
+        }
+        at += part.write(to - from === text.length ? text : text.slice(from, to), at, 'utf8')
+        from = to
       }
-      at += part.write(text, at, 'utf8')
       text = ''
     }
     if (at > 0) yield part.subarray(0, at)
   }
+}
+
+/** Up to where a text from `from` on surely has room in a part, the halves of a surrogate pair together. */
+function endOfPiece(text: string, from: number): number {
+  const to = from + MAX_UNITS
+  if (to >= text.length) return text.length
+  return (text.charCodeAt(to - 1) & 0xfc00) === 0xd800 ? to - 1 : to
 }
 
 function lineEncoder(columns: readonly (readonly [string, ColumnDefinition])[]): (row: Row) => string {

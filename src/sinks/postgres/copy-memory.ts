@@ -14,13 +14,13 @@ export class CopyMemory {
   lease(): { readonly take: PartMemory; end(): void } {
     const taken: Buffer[] = []
     return {
-      take: bytes => {
-        const part = (bytes <= PART_BYTES ? this.spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(bytes)
+      take: () => {
+        const part = this.spare.pop() ?? Buffer.allocUnsafeSlow(PART_BYTES)
         taken.push(part)
         return part
       },
       end: () => {
-        for (const part of taken.splice(0)) if (part.length === PART_BYTES && this.spare.length < MAX_SPARE) this.spare.push(part)
+        for (const part of taken.splice(0)) if (this.spare.length < MAX_SPARE) this.spare.push(part)
       },
     }
   }

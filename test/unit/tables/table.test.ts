@@ -1,6 +1,8 @@
+import { isUtf8 } from 'node:buffer'
 import { describe, expect, test } from 'vitest'
 import { isMillraceError } from '../../../src/core/errors.js'
 import type { Columns } from '../../../src/tables/column.js'
+import { PART_BYTES } from '../../../src/tables/row-shape.js'
 import { table } from '../../../src/tables/table.js'
 import { tableCodec } from '../../../src/tables/table-codec.js'
 
@@ -226,10 +228,14 @@ describe('shapes', () => {
 
   test('text that fills many buffers arrives whole', () => {
     const one = tableCodec(table('t', c => ({ a: c.text() })))
-    for (const length of [1, 8_191, 8_192, 8_193, 100_000]) {
-      const rows = ['x', 'ü', '😀'].map(unit => ({ a: unit.repeat(length) }))
+    // Where a part ends within a line: at 40,960 units, the first of them or the second of a pair.
+    for (const length of [1, 8_191, 8_192, 8_193, 20_479, 20_480, 40_959, 40_960, 40_961, 100_000]) {
+      const rows = ['x', 'ü', '語', '😀', 'y😀'].map(unit => ({ a: unit.repeat(length) }))
       const [{ shape }] = one.shapesOf(rows) as [ReturnType<typeof one.shapesOf>[0]]
-      expect(textOf(shape.copyParts(rows))).toBe(rows.map(({ a }) => `${a}\n`).join(''))
+      const parts = [...shape.copyParts(rows)]
+      expect(textOf(parts)).toBe(rows.map(({ a }) => `${a}\n`).join(''))
+      expect(Math.max(...parts.map(part => part.length))).toBeLessThanOrEqual(PART_BYTES)
+      for (const part of parts) expect(isUtf8(part)).toBe(true)
       expect(JSON.parse(shape.json(rows))).toEqual(rows)
     }
   })
