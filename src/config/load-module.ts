@@ -82,8 +82,9 @@ function isForCompiler(error: unknown): boolean {
  */
 export function placeOf(thrown: unknown, directory: string): string {
   if (!(thrown instanceof Error)) return ''
-  for (const [, file, line] of String(thrown.stack).matchAll(/^ +at .*?(?:file:\/\/)?(\/[^():]+):(\d+):\d+\)?$/gm)) {
-    const path = relative(directory, decodeURI(file!))
+  for (const [, file, line] of String(thrown.stack).matchAll(/^ +at .*?((?:file:\/\/)?\/[^():]+):(\d+):\d+\)?$/gm)) {
+    // Only in a URL does % mean something.
+    const path = relative(directory, file!.startsWith('file:') ? fileURLToPath(file!) : file!)
     if (!path.startsWith('..') && !path.split(sep).includes('node_modules')) return ` (${path}:${line})`
   }
   return ''

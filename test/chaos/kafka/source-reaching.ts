@@ -1,4 +1,5 @@
 import type { Prefix, Source, SourceOf, SourceSession } from 'millrace'
+import { sessionReaching } from '../session-reaching.js'
 import type { Point } from './task.js'
 
 type Reached = (point: Point) => void
@@ -25,21 +26,7 @@ export function sourceReaching<T>(given: Source<T>, reached: Reached, owns: (par
           context.revoked(partitions)
         },
       })
-      return {
-        async read(limit, signal) {
-          const records = await session.read(limit, signal)
-          reached('read')
-          return records
-        },
-        async commit(done) {
-          reached('before the commit to the source')
-          await session.commit?.(done)
-          reached('after the commit to the source')
-        },
-        fenced: partition => session.fenced?.(partition),
-        lag: () => session.lag?.() ?? new Map(),
-        close: async () => session.close?.(),
-      }
+      return sessionReaching(session, reached)
     },
   }
 }

@@ -14,6 +14,7 @@ import {
   table,
   validate,
 } from 'millrace'
+import { sessionReaching } from '../session-reaching.js'
 import { sinkReaching } from '../sink-reaching.js'
 import { type Order, rowsOf } from './records.js'
 import type { OwnPoint } from './task.js'
@@ -89,21 +90,9 @@ function watchedSource(source: PrefixSource, reached: Reached): PrefixSource {
     ...source,
     async open(context) {
       const session: SourceSession<Uint8Array, Prefix> = await source.open(context)
-      return {
-        async read(limit, signal) {
-          // Few at a time, so that there is much to be killed in.
-          const records = await session.read({ ...limit, records: Math.min(limit.records, 64) }, signal)
-          reached('read')
-          return records
-        },
-        async commit(done) {
-          reached('before the commit to the source')
-          await session.commit?.(done)
-          reached('after the commit to the source')
-        },
-        ...(session.fenced && { fenced: (partition: string) => session.fenced?.(partition) }),
-        ...(session.close && { close: () => session.close!() }),
-      }
+      const watched = sessionReaching(session, reached)
+      // Few at a time, so that there is much to be killed in.
+      return { ...watched, read: (limit, signal) => watched.read({ ...limit, records: Math.min(limit.records, 64) }, signal) }
     },
   }
 }

@@ -176,6 +176,15 @@ describe('a config that cannot be read', () => {
     expect(error.cause).toBeInstanceOf(Error)
   })
 
+  it.each(['mjs', 'ts'])('says where in %s, also in a directory whose name is no part of a URL', async ending => {
+    const file = `100% (of it)/at 5/c.${ending}`
+    const directory = await directoryWith({ [file]: `\nthrow new Error('on fire')` })
+    const nested = await directoryWith({ [`100% of it/c.${ending}`]: `\nthrow new Error('on fire')` })
+    // A parenthesis ends what Node's stack has of a place: then none is named.
+    expect(((await failureOf(load(join(directory, file)))) as Error).message).toMatch(/cannot be read: on fire$/)
+    expect(((await failureOf(load(join(nested, `100% of it/c.${ending}`)))) as Error).message).toContain(`on fire (c.${ending}:2)`)
+  })
+
   it('does not show what the environment holds of secrets, though its code does', async () => {
     const directory = await directoryWith({ 'c.mjs': `throw new Error('no way in with hunter22-x')` })
     const error = (await failureOf(loadConfig(join(directory, 'c.mjs'), { kinds: [], env: { DB_PASSWORD: 'hunter22-x' } }))) as Error
