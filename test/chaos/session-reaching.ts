@@ -15,7 +15,8 @@ export function sessionReaching<T>(session: SourceSession<T, Prefix>, reached: (
       await session.commit?.(done)
       reached('after the commit to the source')
     },
-    fenced: partition => session.fenced?.(partition),
+    // A run whose session has no say in it ends when its partition is taken over.
+    ...(session.fenced && { fenced: partition => session.fenced!(partition) }),
     lag: () => session.lag?.() ?? new Map(),
     close: async () => session.close?.(),
   }
