@@ -5,6 +5,7 @@ import { registerCheck } from './commands/check.js'
 import { registerCompletion } from './commands/completion.js'
 import { registerDoctor } from './commands/doctor.js'
 import { registerExplain } from './commands/explain.js'
+import { registerHelp } from './commands/help.js'
 import { registerInit } from './commands/init.js'
 import { registerLedger } from './commands/ledger.js'
 import { registerPrintConfig } from './commands/print-config.js'
@@ -65,6 +66,7 @@ export function makeProgram(frame: CommandFrame): Command {
     .exitOverride()
     .addHelpText('after', closing)
   for (const register of registered) register(program, frame)
+  registerHelp(program)
   return program
 }
 

@@ -34,6 +34,8 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _millrace; printf '%s\\n' "\${COMPREP
   it.each<[string[], string[]]>([
     [['ru'], ['run']],
     [['quarantine', 'li'], ['list']],
+    [['he'], ['help']],
+    [['help', 'qu'], ['quarantine']],
     [
       ['ledger', ''],
       ['show', 'reset'],
@@ -119,7 +121,7 @@ describe.each(['zsh', 'fish'] as const)('completion in %s', shell => {
 it.each(['bash', 'zsh', 'fish'])('%s gets every command and option', async shell => {
   const script = await scriptOf(shell)
   const { out } = await runMillrace(['--help'])
-  for (const [, name] of out.matchAll(/^ {2}([a-z-]+) (?:\[|<)/gm)) if (name !== 'help') expect(script).toContain(name)
+  for (const [, name] of out.matchAll(/^ {2}([a-z-]+) (?:\[|<)/gm)) expect(script).toContain(name)
   for (const option of ['drain', 'workers', 'template', 'dry-run', 'config']) expect(script).toMatch(new RegExp(`(--|-l )${option}`))
 })
 

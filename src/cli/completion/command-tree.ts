@@ -26,16 +26,21 @@ export interface CommandNode {
 /** A program's commands, each with what may follow it. */
 export function commandNodes(program: Command): readonly CommandNode[] {
   const everywhere = program.options.filter(({ long }) => long !== '--version')
+  const names = program.commands.map(command => command.name())
+  const argumentValues = (argument: Argument): Values =>
+    valuesOf(argument.name(), argument.name() === 'command' ? names : argument.argChoices, true)
   const nodes: CommandNode[] = []
   const visit = (command: Command, path: readonly string[]) => {
     const own = path.length === 0 ? command.options : [...command.options, ...everywhere]
+    // Of a group, `--help` says the same, and the program's own knows them all.
+    const subs = path.length === 0 ? command.commands : command.commands.filter(sub => sub.name() !== 'help')
     nodes.push({
       path: path.join(' '),
-      commands: command.commands.map(sub => ({ name: sub.name(), description: sub.summary() || sub.description() })),
+      commands: subs.map(sub => ({ name: sub.name(), description: sub.summary() || sub.description() })),
       options: [...own.map(optionNode), { flags: ['-h', '--help'], description: 'display help', values: null }],
       values: command.registeredArguments.map(argumentValues).find(({ kind }) => kind !== 'any') ?? { kind: 'any' },
     })
-    for (const sub of command.commands) visit(sub, [...path, sub.name()])
+    for (const sub of subs) visit(sub, [...path, sub.name()])
   }
   visit(program, [])
   return nodes
@@ -56,8 +61,6 @@ function optionNode(option: Option): OptionNode {
     values: takesValue ? valuesOf(long === '--pipeline' ? 'pipeline' : name, argChoices, false) : null,
   }
 }
-
-const argumentValues = (argument: Argument): Values => valuesOf(argument.name(), argument.argChoices, true)
 
 function valuesOf(name: string, choices: readonly string[] | undefined, isArgument: boolean): Values {
   if (choices !== undefined) return { kind: 'words', words: choices }
