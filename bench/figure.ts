@@ -37,7 +37,7 @@ export interface Resources extends Options {
 export interface Goal {
   /** In words: `≥ 0.7`. */
   readonly text: string
-  holds(ours: number, limit: number): boolean
+  holds(medians: { readonly ours: number; readonly limit: number; readonly ratio: number }): boolean
 }
 
 /** One of ours against one limit. */
@@ -76,18 +76,18 @@ export function figure<Setting>(definition: Figure<Setting>): Figure<Setting> {
 }
 
 /** Ours over limit is at least `ratio`: for rates. */
-export const atLeast = (ratio: number): Goal => ({ text: `≥ ${ratio}`, holds: (ours, limit) => ours / limit >= ratio })
+export const atLeast = (ratio: number): Goal => ({ text: `≥ ${ratio}`, holds: measured => measured.ratio >= ratio })
 
 /** Ours over limit is at most `ratio`: for times. */
-export const atMost = (ratio: number): Goal => ({ text: `≤ ${ratio}`, holds: (ours, limit) => ours / limit <= ratio })
+export const atMost = (ratio: number): Goal => ({ text: `≤ ${ratio}`, holds: measured => measured.ratio <= ratio })
 
 /** Ours is below the limit. */
-export const below = (unit: Unit): Goal => ({ text: `< limit (${unit})`, holds: (ours, limit) => ours < limit })
+export const below = (unit: Unit): Goal => ({ text: `< limit (${unit})`, holds: ({ ours, limit }) => ours < limit })
 
 /** Ours is at most `difference` above the limit. */
 export const within = (difference: number, unit: Unit): Goal => ({
   text: `≤ limit + ${difference} ${unit}`,
-  holds: (ours, limit) => ours - limit <= difference,
+  holds: ({ ours, limit }) => ours - limit <= difference,
 })
 
 /** Measured so that it is known; nothing is promised. */

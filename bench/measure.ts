@@ -7,7 +7,7 @@ export interface Compared {
   /** Medians, in `unit`. */
   readonly ours: number
   readonly limit: number
-  /** Ours over limit, of the medians. */
+  /** The median of the rounds' own ratios, ours over limit: of what was measured next to each other, so a machine that is slow by turns is no matter. */
   readonly ratio: number
   readonly goal: string
   readonly holds: boolean
@@ -77,16 +77,24 @@ async function collect(
 }
 
 function compared({ what }: Figure, comparison: Comparison, values: Values): Compared {
-  const ours = median(valuesOf(comparison.ours, values))
-  const limit = typeof comparison.limit === 'number' ? comparison.limit : median(valuesOf(comparison.limit, values))
   const { goal } = comparison
-  return { what: comparison.what ?? what, ours, limit, ratio: ours / limit, goal: goal.text, holds: goal.holds(ours, limit) }
+  const medians = {
+    ours: median(valuesOf(comparison.ours, values)),
+    limit: typeof comparison.limit === 'number' ? comparison.limit : median(valuesOf(comparison.limit, values)),
+    ratio: median(ratiosOf(comparison, values)),
+  }
+  return { what: comparison.what ?? what, ...medians, goal: goal.text, holds: goal.holds(medians) }
 }
 
-function spreadOf({ ours, limit }: Comparison, values: Values): [number, number] {
-  const limits = typeof limit === 'number' ? null : valuesOf(limit, values)
-  const ratios = valuesOf(ours, values).map((value, i) => value / (limits === null ? (limit as number) : limits[i]!))
+function spreadOf(comparison: Comparison, values: Values): [number, number] {
+  const ratios = ratiosOf(comparison, values)
   return [Math.min(...ratios), Math.max(...ratios)]
+}
+
+/** Of each round. */
+function ratiosOf({ ours, limit }: Comparison, values: Values): number[] {
+  const limits = typeof limit === 'number' ? null : valuesOf(limit, values)
+  return valuesOf(ours, values).map((value, i) => value / (limits === null ? (limit as number) : limits[i]!))
 }
 
 function valuesOf(name: string, values: Values): readonly number[] {

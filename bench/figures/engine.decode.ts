@@ -1,6 +1,6 @@
 import { decode, definePipeline, type Envelope, validate } from 'millrace'
 import { testRecords } from 'millrace/testing'
-import { from, type Observable } from 'rxjs'
+import type { Observable } from 'rxjs'
 import { atLeast, figure, noGoal, type Options, perProcessorSecond, type Side } from '../figure.js'
 import { generatedSource } from '../parts/generated-source.js'
 import { nullSink } from '../parts/null-sink.js'
@@ -23,7 +23,7 @@ function repeated(options: Options, once: () => Promise<number> | number): Side 
 
 /** What takes all texts as records through such steps, and counts what comes out. */
 function counted(steps: (records: Observable<Envelope<Uint8Array>>) => Observable<unknown>): () => number {
-  const decoded = steps(from(testRecords(texts).records))
+  const decoded = steps(testRecords(texts).stream)
   return () => {
     let done = 0
     decoded.subscribe(() => {

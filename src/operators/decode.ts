@@ -3,6 +3,7 @@ import type { Envelope } from '../core/envelope.js'
 import { MillraceError } from '../core/errors.js'
 import { recordOperator } from '../core/operator.js'
 import { option, resolveOptions, shown } from '../core/options.js'
+import { valueOperator } from '../core/value-operator.js'
 import { CsvRecordReader } from '../formats/csv-record.js'
 import { utf8Text } from '../formats/utf8.js'
 import { jsonDecoder } from './json-decoder.js'
@@ -44,7 +45,7 @@ export function decode(format: Format, options: DecodeJsonOptions = {}): Decode<
     const { bigIntegers } = resolveOptions<Required<DecodeJsonOptions>>('decode', options, {
       bigIntegers: option.oneOf(['fail', 'string'], { default: 'fail' }),
     })
-    return format === 'json' ? valueDecoder('JSON', () => jsonDecoder(bigIntegers)) : linesDecoder(bigIntegers)
+    return format === 'json' ? jsonValueDecoder(bigIntegers) : linesDecoder(bigIntegers)
   }
   resolveOptions('decode', options, {})
   if (format === 'csv') return valueDecoder('CSV', csvDecoder)
@@ -55,19 +56,28 @@ type Format = 'json' | 'ndjson' | 'csv' | 'text' | 'bytes'
 
 /** One record in, one out. `start` runs once a run. */
 function valueDecoder(format: string, start: () => (text: string) => unknown): Decode<unknown> {
-  return operator(out => {
+  return valueOperator('decode', () => {
     const decodeText = start()
-    return record => {
-      const { value } = record
-      out.next(record.with(value === null ? null : decodeText(textOf(value, format))))
-    }
-  })
+    return [value => (value === null ? null : textOf(value, format)), text => (text === null ? null : decodeText(text as string))]
+  }) as Decode<unknown>
+}
+
+function jsonValueDecoder(bigIntegers: 'fail' | 'string'): Decode<unknown> {
+  const { parse, checkNumbers } = jsonDecoder(bigIntegers)
+  return valueOperator('decode', () => [
+    value => (value === null ? null : textOf(value, 'JSON')),
+    text => (text === null ? null : parse(text as string)),
+    (value, bytes) => checkNumbers(value, () => textOf(bytes, 'JSON')),
+  ]) as Decode<unknown>
 }
 
 function linesDecoder(bigIntegers: 'fail' | 'string'): Decode<unknown> {
   return operator(out => {
-    const decodeJson = jsonDecoder(bigIntegers)
-    const decodeLine = (line: Uint8Array) => decodeJson(textOf(line, 'ndjson'))
+    const { parse, checkNumbers } = jsonDecoder(bigIntegers)
+    const decodeLine = (line: Uint8Array) => {
+      const text = textOf(line, 'ndjson')
+      return checkNumbers(parse(text), () => text)
+    }
     return record => {
       const { value } = record
       if (value === null) return out.next(record)
@@ -106,14 +116,14 @@ function operator(start: Parameters<typeof recordOperator<Uint8Array | null, unk
   return recordOperator('decode', start) as Decode<unknown>
 }
 
-function textOf(value: Uint8Array, format: string): string {
+function textOf(value: unknown, format: string): string {
   mustBeBytes(value, format)
   const text = utf8Text(value)
   if (typeof text === 'string') return text
   throw new MillraceError('MILL_VALUE_UNDECODABLE', { format, reason: `byte ${text} is not UTF-8` })
 }
 
-function mustBeBytes(value: unknown, format: string): void {
+function mustBeBytes(value: unknown, format: string): asserts value is Uint8Array {
   if (!(value instanceof Uint8Array)) {
     throw new MillraceError('MILL_VALUE_UNDECODABLE', { format, reason: `expected bytes, got ${shown(value)}` })
   }

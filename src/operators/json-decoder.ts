@@ -6,16 +6,25 @@ import { walkJson } from '../formats/json-walk.js'
 /** Deeper than any real record, and far from where recursive functions overflow the stack. */
 const MAX_DEPTH = 1_000
 
-/**
- * Gives the function that makes a value of one JSON text, as `decode` promises it.
- *
- * `JSON.parse` does the work; a check before it and one behind it cost a fraction of it, and the scanner is used only where they say so.
- */
-export function jsonDecoder(bigIntegers: 'fail' | 'string'): (text: string) => unknown {
-  return text => {
-    if (isNestedDeeper(text, MAX_DEPTH)) throw undecodable(`arrays and objects are nested deeper than ${MAX_DEPTH} levels`)
-    const value = parse(text)
-    return holdsLargeNumber(value) ? checkedNumbers(text, value, bigIntegers) : value
+/** What `decode` promises of JSON, in two steps, each of which is quickest when nothing else comes between its calls. */
+export interface JsonDecoder {
+  parse(text: string): unknown
+  /**
+   * Gives the value as it is where a double holds all its numbers.
+   *
+   * @param text - Of the value; asked for where a number is so large that one has to look.
+   */
+  checkNumbers(value: unknown, text: () => string): unknown
+}
+
+/** `JSON.parse` does the work; a check before it and one behind it cost a fraction of it, and the scanner is used only where they say so. */
+export function jsonDecoder(bigIntegers: 'fail' | 'string'): JsonDecoder {
+  return {
+    parse(text) {
+      if (isNestedDeeper(text, MAX_DEPTH)) throw undecodable(`arrays and objects are nested deeper than ${MAX_DEPTH} levels`)
+      return parse(text)
+    },
+    checkNumbers: (value, text) => (holdsLargeNumber(value) ? checkedNumbers(text(), value, bigIntegers) : value),
   }
 }
 

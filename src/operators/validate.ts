@@ -1,8 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts'
 import { MillraceError } from '../core/errors.js'
-import { type Operator, recordOperator } from '../core/operator.js'
+import type { Operator } from '../core/operator.js'
 import { shown } from '../core/options.js'
+import { valueOperator } from '../core/value-operator.js'
 import { Handling } from './handling.js'
 import { jsonSchemaCheck } from './json-schema.js'
 import { type Problem, pointerTo, valueInvalid } from './problems.js'
@@ -48,12 +49,13 @@ function byJsonSchema<Out>(schema: unknown): Operator<unknown, Out> {
     throw new MillraceError('MILL_SCHEMA_INVALID', { reason: `expected a JSON Schema or a Standard Schema, got ${shown(schema)}` })
   }
   const check = jsonSchemaCheck(schema)
-  return recordOperator('validate', out => record => {
-    const problems = check(record.value)
-    // The value is the same, so the record is: an envelope less.
-    if (problems === null) out.next(record as Parameters<typeof out.next>[0])
-    else record.fail(valueInvalid(problems), 'validate')
-  })
+  return valueOperator('validate', () => [
+    value => {
+      const problems = check(value)
+      if (problems !== null) throw valueInvalid(problems)
+      return value
+    },
+  ])
 }
 
 function byStandardSchema<Out>(schema: StandardSchemaV1): Operator<unknown, Out> {

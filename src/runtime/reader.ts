@@ -1,8 +1,9 @@
-import { Observable, type Subscriber } from 'rxjs'
+import type { Subscriber } from 'rxjs'
 import { exponentialBackoff } from '../core/backoff.js'
 import { delay } from '../core/clock.js'
 import { Envelope } from '../core/envelope.js'
 import { MillraceError } from '../core/errors.js'
+import { GivenStream } from '../core/given-stream.js'
 import type { Origin } from '../core/position.js'
 import { Arrival, type Receiver, Root } from '../core/receipt.js'
 import { isRetryable } from '../core/retryable.js'
@@ -44,14 +45,11 @@ type Session = SourceSession<unknown, unknown>
 /** Reads one source into the steps, as far as its share of the window allows, and keeps the books of its partitions. */
 export class Reader {
   readonly partitions: Partitions
-  readonly stream: Observable<Envelope<unknown>>
+  readonly stream: GivenStream<unknown>
   /** Waits for the source, or for room in the window. */
   isQuiet = false
   isBlocked = false
   isDone = false
-  /** What is being pushed through the steps, and how far. */
-  private pushing: readonly Incoming<unknown>[] = []
-  private at = -1
   committer!: Committer
   receiver!: Receiver
   private session!: Session
@@ -73,7 +71,7 @@ export class Reader {
       drain: () => host.drain(),
       drained: () => host.drained(),
     })
-    this.stream = new Observable(subscriber => {
+    this.stream = new GivenStream(subscriber => {
       this.subscribers.push(subscriber)
       return () => {
         this.subscribers.splice(this.subscribers.indexOf(subscriber), 1)
@@ -148,7 +146,8 @@ export class Reader {
 
   /** Where the record came from that is being pushed through the steps: named when a plain operator throws. */
   get current(): Origin | null {
-    const incoming = this.pushing[this.at]
+    const { batch, at } = this.stream.given as { readonly batch: readonly Incoming<unknown>[]; readonly at: number }
+    const incoming = batch[at]
     if (incoming === undefined) return null
     return incoming.origin ?? { source: this.name, partition: incoming.partition ?? '0', position: incoming.position, part: '' }
   }
@@ -216,7 +215,8 @@ export class Reader {
     let pushed = 0
     let tracker: Tracker | undefined
     partitions.beginRead()
-    this.pushing = batch
+    const given = { batch, at: -1 }
+    this.stream.given = given
     // By index: within an async function each step of an iterator is an object.
     for (let i = 0; i < batch.length; i++) {
       const incoming = batch[i]!
@@ -236,13 +236,14 @@ export class Reader {
       window.add(root)
       host.pushed()
       pushed++
-      this.at = i
+      given.at = i
       this.give(root)
-      this.at = -1
+      given.at = -1
       if (host.flow.isAborted) break
     }
     host.flow.isPushing = false
-    this.pushing = []
+    // Whoever has seen it may keep it, but not its records.
+    given.batch = []
     host.changed()
     // All were delivered before: give the event loop a turn, or a long covered stretch would hold it.
     if (pushed === 0) await new Promise(resolve => setImmediate(resolve))

@@ -1,7 +1,8 @@
-import { NEVER } from 'rxjs'
+import { NEVER, type Observable } from 'rxjs'
 import { type Clock, systemClock } from '../core/clock.js'
 import { Envelope } from '../core/envelope.js'
 import type { RunFlow } from '../core/flow.js'
+import { GivenStream } from '../core/given-stream.js'
 import type { HeaderPair } from '../core/headers.js'
 import { silentLog } from '../core/log.js'
 import type { Origin, Position } from '../core/position.js'
@@ -41,6 +42,8 @@ export interface Exit {
 /** Records for the test of an operator or a sink, and what becomes of them. */
 export interface TestRecords<T> {
   readonly records: readonly Envelope<T>[]
+  /** The same, one by one in one turn, as a run gives what was read at once. */
+  readonly stream: Observable<Envelope<T>>
   /** What was skipped or failed, in that order. */
   readonly exits: readonly Exit[]
   /** How often each record settled, by index: never more than once. */
@@ -87,7 +90,7 @@ export function testRecords<T>(values: readonly T[], options: TestRecordOptions<
     indexes.set(root, index)
     return Envelope.of(value, root)
   })
-  return { records, exits, settled, deliver: record => end(Envelope.partOf(record), 'delivered') }
+  return { records, stream: streamOf(records), exits, settled, deliver: record => end(Envelope.partOf(record), 'delivered') }
 }
 
 function rootOf<T>(value: T, index: number, receiver: Receiver, options: TestRecordOptions<T>): Root {
@@ -100,6 +103,18 @@ function rootOf<T>(value: T, index: number, receiver: Receiver, options: TestRec
   }
   const bytes = value instanceof Uint8Array ? value.byteLength : typeof value === 'string' ? Buffer.byteLength(value) : 1
   return new Root(new Arrival(receiver, { isRevoked: false }, source, partition, clock.now()), incoming, bytes)
+}
+
+function streamOf<T>(records: readonly Envelope<T>[]): Observable<Envelope<T>> {
+  const stream: GivenStream<T> = new GivenStream(subscriber => {
+    const given = { batch: records, at: 0 }
+    for (; given.at < records.length && !subscriber.closed; given.at++) {
+      stream.given = given
+      subscriber.next(records[given.at]!)
+    }
+    subscriber.complete()
+  })
+  return stream
 }
 
 function flowOf({ clock = systemClock, signal = new AbortController().signal }: { clock?: Clock; signal?: AbortSignal }): RunFlow {
