@@ -1,7 +1,7 @@
-import { Observable, type Subscriber } from 'rxjs'
+import { Observable, Subscriber } from 'rxjs'
 import type { Envelope } from './envelope.js'
 import { type Given, GivenStream } from './given-stream.js'
-import { type Operator, recordOperator } from './operator.js'
+import type { Operator } from './operator.js'
 
 /** How many values are made at once. More bring nothing (bench engine.decode). */
 const MAX_VALUES = 32
@@ -52,14 +52,32 @@ class ValueStream<Out> extends Observable<Envelope<Out>> {
 
   private start(subscriber: Subscriber<Envelope<Out>>): void {
     const stages = this.stages.map(start => start())
-    const values: Values = this.origin instanceof GivenStream ? new ValuesAhead(stages, this.origin) : new ValuesInTurn(stages)
-    const operator = recordOperator<unknown, Out>(stages.at(-1)!.name, out => record => {
-      const value = values.of(record)
+    const values = this.origin instanceof GivenStream ? new ValuesAhead(stages, this.origin) : new ValuesInTurn(stages)
+    // Before subscribing: a synchronous source may be left from below while it is still being subscribed to. (The constructor ties it to `subscriber`.)
+    this.origin.subscribe(new ValueSubscriber(subscriber, stages.at(-1)!.name, values))
+  }
+}
+
+/** What `recordOperator` subscribes with, for values: a call less a record, and one that is the same for all of them, which the compiler likes. */
+class ValueSubscriber extends Subscriber<Envelope<unknown>> {
+  constructor(
+    destination: Subscriber<never>,
+    private readonly stage: string,
+    private readonly values: Values,
+  ) {
+    super(destination)
+  }
+
+  override next(record: Envelope<unknown>): void {
+    if (this.isStopped) return super.next(record)
+    try {
+      const value = this.values.of(record)
       if (value instanceof Failure) record.fail(value.error, value.stage)
       // The value is the same, so the record is: an envelope less.
-      else out.next((value === record.value ? record : record.with(value)) as Envelope<Out>)
-    })
-    operator(this.origin).subscribe(subscriber)
+      else this.destination.next(value === record.value ? record : record.with(value))
+    } catch (error) {
+      record.fail(error, this.stage)
+    }
   }
 }
 

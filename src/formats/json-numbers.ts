@@ -20,11 +20,12 @@ export function holdsLargeNumber(value: unknown): boolean {
   return typeof value === 'number' ? isLarge(value) : typeof value === 'object' && value !== null && hasLargeMember(value)
 }
 
-// Looks at its numbers itself: a call for each member would double the time.
+// Looks at its numbers itself: a call for each member would double the time. Strings first, because most members are.
 function hasLargeMember(value: object): boolean {
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
       const member: unknown = value[i]
+      if (typeof member === 'string') continue
       if (typeof member === 'number') {
         if (isLarge(member)) return true
       } else if (typeof member === 'object' && member !== null && hasLargeMember(member)) return true
@@ -34,6 +35,7 @@ function hasLargeMember(value: object): boolean {
   // What comes from JSON.parse inherits nothing that is enumerable.
   for (const key in value) {
     const member = (value as Record<string, unknown>)[key]
+    if (typeof member === 'string') continue
     if (typeof member === 'number') {
       if (isLarge(member)) return true
     } else if (typeof member === 'object' && member !== null && hasLargeMember(member)) return true
